@@ -1,0 +1,39 @@
+"""The machinery behind a course on model distillation.
+
+Notebooks write ``import distill_helpers as dh``. Every public name is loaded the first time it is used, so importing
+the package costs little more than importing torch.
+"""
+
+from importlib import import_module
+
+_HOME = {
+    # data and models
+    "load_digits": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data",
+    "BigMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
+    "digits_teacher": "models", "digits_student": "models",
+    # training
+    "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training",
+    # measuring
+    "paired": "measure", "interval": "measure",
+    # showing
+    "figure": "show", "explore": "show", "Slider": "show",
+    # the course
+    "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
+    "claim": "course.verdicts", "fact": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
+    "read_record": "course.records",
+}
+_ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "course")
+
+__all__ = [*_HOME, *_ROOMS]
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)
