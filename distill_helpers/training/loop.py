@@ -117,7 +117,8 @@ class Loop:
         for parameter in owned:
             parameter.grad = None
         for parameter, grad in zip(wanted, grads, strict=True):
-            parameter.grad = grad
+            # mapped products give transposed gradients, and the fused kernels read memory in order
+            parameter.grad = None if grad is None else grad.contiguous()
         optimizer.step()
 
     def inputs(self, step: int, stage: Stage, purpose: str = "step"):
