@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from distill_helpers.checks import InputError
+
 PACKAGE = "distill_helpers"
 
 
@@ -25,17 +27,18 @@ def code_hash(module: str) -> str:
 def closure(module: str) -> set[str]:
     """The module and all modules of the package that it imports, directly or not, at the top or inside functions.
 
-    The package's own __init__ is left out: it imports nothing until a name is used.
+    A name that a room's __init__ re-exports leads to the file that defines it, so that a new strategy beside an old one
+    changes nothing for the old one's numbers. Raises InputError for a module that is not there, and for one that imports
+    the bare package, whose names load lazily and so cannot be followed.
     """
+    if _path(module) is None:
+        raise InputError(f"module must be a module of {PACKAGE}, but {module!r} was given.")
     seen, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
-        if name in seen or name == PACKAGE or _path(name) is None:
-            continue
-        seen.add(name)
-        waiting += _imports(name)
-        if "." in name:
-            waiting.append(name.rpartition(".")[0])
+        if name not in seen and _path(name) is not None:
+            seen.add(name)
+            waiting += _imports(name)
     return seen
 
 
@@ -73,17 +76,28 @@ def _tree(name: str) -> ast.Module:
 
 
 def _imports(name: str) -> list[str]:
-    """Modules that ``name`` imports; ``from package import thing`` counts thing only where it is a module."""
+    """The modules of the package that ``name`` takes something from."""
     found = []
-    base = name if _path(name).name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parent = ".".join(base.split(".")[: len(base.split(".")) - node.level + 1]) if node.level else ""
-            source = ".".join(part for part in (parent, node.module) if part)
-            found += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+            found += [alias.name for alias in node.names if _path(alias.name)]
+        elif isinstance(node, ast.ImportFrom) and _path(node.module or ""):
+            found += [_definer(node.module, alias.name) for alias in node.names]
+    if PACKAGE in found and name != PACKAGE:
+        raise InputError(f"{name} must name the module it imports from, not the bare package {PACKAGE}.")
     return found
+
+
+def _definer(source: str, name: str) -> str:
+    """The module that defines ``name``, followed through re-exports."""
+    if _path(f"{source}.{name}"):
+        return f"{source}.{name}"
+    for node in _tree(source).body:
+        if isinstance(node, ast.ImportFrom) and _path(node.module or ""):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _definer(node.module, alias.name)
+    return source
 
 
 def _stripped(name: str) -> str:

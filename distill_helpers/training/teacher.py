@@ -1,6 +1,7 @@
 """The teacher: frozen, in evaluation mode, asked once for each view, and counted every time."""
 
 import copy
+import inspect
 import os
 from pathlib import Path
 
@@ -72,18 +73,16 @@ class Teacher:
         """What the answers depend on: weights and structure, the pool's pixels, the features, the code, torch's version."""
         return tensors_hash(
             {**{f"weights/{name}": t for name, t in self.module.state_dict().items()}, "views": pool.views},
-            extra=[repr(self.module), type(self.module).__qualname__, *sorted(features), torch.__version__,
-                   code_hash("distill_helpers.training.teacher"), code_hash("distill_helpers.models")],
+            extra=[repr(self.module), *sorted(features), torch.__version__, code_hash("distill_helpers.training.teacher"),
+                   code_hash("distill_helpers.data.views"), *sorted({_source_of(type(m)) for m in self.module.modules()})],
         )  # fmt: skip
 
     def __call__(self, batch) -> Outputs:
         """Cached answers for the views and examples of ``batch``."""
         if self.table is None:
             raise InputError("teacher has no cached answers yet; call teacher.over(pool) first.")
-        def pick(table):
-            return table[batch.view, batch.index]
-
-        return Outputs(pick(self.table.logits), FeatureDict({n: pick(t) for n, t in self.table.features.items()}))
+        rows = {name: table[batch.view, batch.index] for name, table in self.table.features.items()}
+        return Outputs(self.table.logits[batch.view, batch.index], FeatureDict(rows))
 
     def live(self, x) -> Outputs:
         """Answers to inputs that the strategy made up, x [B, ...]."""
@@ -103,6 +102,18 @@ class Teacher:
     def reordered(self, order) -> "Teacher":
         """A teacher whose answer to image i is the true answer to image order[i], int64 [N]."""
         return _Reordered(self, order)
+
+
+def _source_of(kind: type) -> str:
+    """What the code of a module's class is: the hash of its file in this package, or its source, or its name."""
+    if kind.__module__.startswith("distill_helpers."):
+        return code_hash(kind.__module__)
+    if kind.__module__.startswith("torch"):
+        return kind.__qualname__
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class _Reordered(Teacher):

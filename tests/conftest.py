@@ -1,0 +1,47 @@
+"""Shared fixtures, and a guard: no test may reach the network, except over loopback."""
+
+import ipaddress
+import os
+import socket
+
+import pytest
+import torch
+
+from distill_helpers.data import ImageSet
+from distill_helpers.models import BigMLP
+
+os.environ.setdefault("DISTILL_UNATTENDED", "1")
+_connect = socket.socket.connect
+
+
+def _loopback_only(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        host = address[0]
+        local = host == "localhost" or ipaddress.ip_address(host.split("%")[0]).is_loopback
+        if not local:
+            raise OSError(f"the tests run without network, but a connection to {host} was tried")
+    return _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network():
+    socket.socket.connect = _loopback_only
+    yield
+    socket.socket.connect = _connect
+
+
+@pytest.fixture(scope="session")
+def toy_images() -> ImageSet:
+    """40 images of 8x8 in 5 classes; each class has a bright block of its own, under noise."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(40) % 5
+    images = torch.randint(0, 60, (40, 1, 8, 8), generator=generator)
+    for i, c in enumerate(labels.tolist()):
+        images[i, 0, 1 + c : 3 + c, 2:6] += 150
+    return ImageSet(images.to(torch.uint8), labels, 5, "toy")
+
+
+@pytest.fixture(scope="session")
+def toy_teacher() -> BigMLP:
+    torch.manual_seed(7)
+    return BigMLP(64, 32, 2, 5)
