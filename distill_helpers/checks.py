@@ -1,6 +1,7 @@
 """Errors for bad input. Each names the argument, what was given, and what is allowed."""
 
 import math
+from numbers import Integral, Real
 
 import torch
 
@@ -32,7 +33,7 @@ def fraction(name: str, value) -> None:
 
 def whole(name: str, value, low: int = 1) -> None:
     """Raise unless value is a whole number of at least low."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{name} must be a whole number, but {value!r} was given.")
     at_least(name, value, low)
 
@@ -64,7 +65,7 @@ def labels_in_range(name: str, labels: torch.Tensor, classes: int) -> None:
 
 
 def _number(name: str, value) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InputError(f"{name} must be a number, but {value!r} was given.")
     if not math.isfinite(value):
         raise InputError(f"{name} must be finite, but {value!r} was given.")

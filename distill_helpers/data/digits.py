@@ -1,6 +1,7 @@
 """Real handwritten digits: 5,000 of MNIST come with the package, all 70,000 when asked for."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def load_digits(full: bool = False, root="data", download: bool = False) -> Spli
     content = BUNDLED.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise InputError(f"the bundled file {BUNDLED.name} is damaged; install the package again.")
-    with np.load(BUNDLED) as file:
+    with np.load(io.BytesIO(content)) as file:
         images = torch.from_numpy(file["X"]).view(-1, 1, 28, 28)
         labels = torch.from_numpy(file["y"]).long()
     digits = ImageSet(images, labels, 10, "mnist-5k")
@@ -46,10 +47,12 @@ def _full(root, download: bool) -> Splits:
 
     try:
         train, test = (MNIST(root, train=part, download=download) for part in (True, False))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
+        why = f"it could not be downloaded ({error})" if download else "it is not there"
+        how = "" if download else "pass download=True, or "
         raise InputError(
-            f"full=True needs MNIST under root={str(root)!r}, but it is not there; pass download=True, or put the four "
-            f"files from torchvision's MNIST page into {Path(root) / 'MNIST' / 'raw'}."
+            f"full=True needs MNIST under root={str(root)!r}, but {why}; {how}put the four files of MNIST, as torchvision "
+            f"names them, into {Path(root) / 'MNIST' / 'raw'}."
         ) from error
     known = ImageSet(train.data.unsqueeze(1), train.targets.long(), 10, "mnist")
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))

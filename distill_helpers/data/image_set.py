@@ -25,8 +25,10 @@ class ImageSet:
         whole("classes", self.classes)
         check_images("images", self.images, 4)
         if self.labels is not None:
-            if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
-                raise InputError(f"labels must be int64 [N], but {self.labels.dtype} {list(self.labels.shape)} was given.")
+            if not isinstance(self.labels, Tensor) or self.labels.dtype != torch.int64 or self.labels.dim() != 1:
+                given = self.labels
+                given = f"{given.dtype} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+                raise InputError(f"labels must be int64 [N], but {given} was given.")
             if len(self.labels) != len(self.images):
                 raise InputError(f"labels must be as many as images, but {len(self.labels)} and {len(self.images)} were given.")
             labels_in_range("labels", self.labels, self.classes)
@@ -45,8 +47,11 @@ class ImageSet:
 
     def subset(self, indices) -> "ImageSet":
         """The examples at ``indices`` (int64 [M] or a list), in that order."""
-        indices = torch.as_tensor(indices, dtype=torch.int64, device=self.images.device)
         not_empty("indices", len(indices))
+        indices = torch.as_tensor(indices, device=self.images.device)
+        if indices.dim() != 1 or indices.dtype == torch.bool or indices.is_floating_point():
+            raise InputError(f"indices must be whole numbers [M], but {indices.dtype} {list(indices.shape)} was given.")
+        indices = indices.long()
         if indices.min() < 0 or indices.max() >= len(self):
             raise InputError(f"indices must be from 0 to {len(self) - 1}, but {int(indices.min())} to {int(indices.max())} were given.")
         return replace(self, images=self.images[indices], labels=None if self.labels is None else self.labels[indices])

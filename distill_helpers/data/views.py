@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
-from distill_helpers.checks import whole
+from distill_helpers.checks import InputError, not_empty, whole
 from distill_helpers.data.image_set import ImageSet, check_images
 
 
@@ -16,6 +16,7 @@ class ViewPool:
     """views: uint8 [V, N, C, H, W], V views of N images. labels: any tree of tensors with N rows, or None.
 
     classes: how many there are. name: what figures call the data.
+    Raises InputError for views of another type or shape, and for labels whose rows are not as many as the images.
     """
 
     views: Tensor
@@ -25,6 +26,14 @@ class ViewPool:
 
     def __post_init__(self):
         check_images("views", self.views, 5)
+        not_empty("views", len(self.views))
+        whole("classes", self.classes)
+        images = self.views.shape[1]
+        for rows in [] if self.labels is None else tree_leaves(self.labels):
+            if not isinstance(rows, Tensor):
+                raise InputError(f"labels must be a tree of tensors, but it holds {rows!r}.")
+            if rows.dim() == 0 or len(rows) != images:
+                raise InputError(f"labels must have one row for each of {images} images, but {list(rows.shape)} was given.")
 
     def x(self, view: Tensor, index: Tensor) -> Tensor:
         """The chosen views of the chosen images, float32 [..., C, H, W] in [0, 1]; view and index are int64 [...]."""
@@ -36,7 +45,8 @@ class ViewPool:
         """The same pool on another device; itself when it is there already."""
         if self.views.device == torch.device(device):
             return self
-        return replace(self, views=self.views.to(device), labels=tree_map(lambda t: t.to(device), self.labels))
+        labels = None if self.labels is None else tree_map(lambda t: t.to(device), self.labels)
+        return replace(self, views=self.views.to(device), labels=labels)
 
     def without_labels(self) -> "ViewPool":
         """The same views, with nothing said about them."""
@@ -44,7 +54,13 @@ class ViewPool:
 
 
 def make_views(image_set: ImageSet, views: int = 8, shift: int = 2, seed: int = 0) -> ViewPool:
-    """View 0 is the original; each other view moves every image by up to ``shift`` pixels each way, with zeros moving in."""
+    """View 0 is the original; each other view moves every image by up to ``shift`` pixels each way, with zeros moving in.
+
+    The moves depend on ``seed`` and on the image's place in the set, and on nothing else. Raises InputError for views < 1 or
+    shift < 0.
+    """
+    if not isinstance(image_set, ImageSet):
+        raise InputError(f"image_set must be an ImageSet, but {type(image_set).__name__} was given.")
     whole("views", views)
     whole("shift", shift, 0)
     images = image_set.images
