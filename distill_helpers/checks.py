@@ -38,6 +38,12 @@ def whole(name: str, value, low: int = 1) -> None:
     at_least(name, value, low)
 
 
+def sizes(**values) -> None:
+    """Raise unless every named value is a whole number of at least 1."""
+    for name, value in values.items():
+        whole(name, value)
+
+
 def one_of(name: str, value, allowed) -> None:
     """Raise unless value is one of allowed."""
     if value not in allowed:

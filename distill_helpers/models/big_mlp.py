@@ -1,8 +1,10 @@
 """The big model: a multilayer perceptron of equal layers."""
 
+from itertools import pairwise
+
 from torch import nn
 
-from distill_helpers.checks import fraction, whole
+from distill_helpers.checks import fraction, sizes
 from distill_helpers.models.layers import HeLinear
 from distill_helpers.models.outputs import FeatureDict, Outputs
 
@@ -16,11 +18,9 @@ class BigMLP(nn.Module):
 
     def __init__(self, in_features: int, width: int, depth: int, classes: int, dropout: float = 0.0):
         super().__init__()
-        for name, value in dict(in_features=in_features, width=width, depth=depth, classes=classes).items():
-            whole(name, value)
+        sizes(in_features=in_features, width=width, depth=depth, classes=classes)
         fraction("dropout", dropout)
-        sizes = [in_features] + [width] * depth
-        self.hidden = nn.ModuleList(HeLinear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(HeLinear(a, b) for a, b in pairwise([in_features] + [width] * depth))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, classes)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from distill_helpers.checks import one_of, whole
+from distill_helpers.checks import one_of, sizes
 from distill_helpers.models.outputs import FeatureDict, Outputs
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "none": lambda h: h}
@@ -18,8 +18,7 @@ class PlainPerceptron(nn.Module):
 
     def __init__(self, in_features: int, hidden: int, classes: int, activation: str = "relu"):
         super().__init__()
-        for name, value in dict(in_features=in_features, hidden=hidden, classes=classes).items():
-            whole(name, value)
+        sizes(in_features=in_features, hidden=hidden, classes=classes)
         one_of("activation", activation, tuple(ACTIVATIONS))
         self.hidden = nn.Linear(in_features, hidden)
         self.head = nn.Linear(hidden, classes)

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from distill_helpers.checks import whole
+from distill_helpers.checks import sizes
 from distill_helpers.models.layers import HeLinear, ZeroLinear
 from distill_helpers.models.outputs import FeatureDict, Outputs
 
@@ -32,9 +32,7 @@ class ResidualStudent(nn.Module):
 
     def __init__(self, in_features: int, width: int, inner: int, blocks: int, classes: int):
         super().__init__()
-        sizes = dict(in_features=in_features, width=width, inner=inner, blocks=blocks, classes=classes)
-        for name, value in sizes.items():
-            whole(name, value)
+        sizes(in_features=in_features, width=width, inner=inner, blocks=blocks, classes=classes)
         self.stem = nn.Linear(in_features, width)
         self.blocks = nn.ModuleList(ResidualBlock(width, inner) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)

@@ -1,0 +1,1 @@
+"""The course: its claims and verdicts, graders, preflight, records, and how its notebooks are run."""

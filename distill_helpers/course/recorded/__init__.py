@@ -1,0 +1,1 @@
+"""Recorded runs, one a file: NAME, DATA, SETTINGS and run(setting)."""

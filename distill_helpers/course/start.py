@@ -1,0 +1,32 @@
+"""The first line of every notebook."""
+
+import os
+import random
+
+import numpy as np
+import torch
+
+from distill_helpers.checks import one_of, whole
+from distill_helpers.course.paths import cache_dir
+from distill_helpers.show.figure import style
+from distill_helpers.training.device import pick_device
+
+
+def start(seed: int = 0, device: str = "auto") -> None:
+    """Seed everything, set the plot style, name the cache folder, and print the device statement.
+
+    DISTILL_PROFILE chooses "default" (bundled data, minutes on a CPU) or "full" (public data sets, a GPU).
+    Raises InputError for a device that is not there, a negative seed, or an unknown profile.
+    """
+    whole("seed", seed, 0)
+    chosen = pick_device(device)
+    profile = os.environ.get("DISTILL_PROFILE", "default")
+    one_of("DISTILL_PROFILE", profile, ("default", "full"))
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    os.environ.setdefault("DISTILL_CACHE", str(cache_dir()))
+    style()
+    kind = {"cpu": "CPU", "cuda": "CUDA GPU", "mps": "Apple GPU"}[chosen.type]
+    print(f"Device: {kind}. Precision: {'bf16 where it is fast' if chosen.type == 'cuda' else 'float32'}. "
+          f"Profile: {profile}. Seed: {seed}.")  # fmt: skip

@@ -1,0 +1,173 @@
+"""From evidence to a verdict. No argument anywhere takes a verdict's word: it is computed, printed and recorded."""
+
+import json
+import math
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distill_helpers.checks import InputError
+from distill_helpers.course.claims import Claim, find_claim
+from distill_helpers.course.paths import results_dir
+from distill_helpers.measure.statistics import Difference
+
+WORDS = {True: "yes", False: "no", None: "open"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One statement that a run found true, false, or could not decide (None), with the numbers behind it."""
+
+    name: str
+    holds: bool | None
+    numbers: dict = field(default_factory=dict)
+
+
+def fact(name: str, holds, **numbers) -> Evidence:
+    """An exact statement: counted, derived or compared, with no chance in it. Raises InputError unless holds is a truth value."""
+    if type(holds).__name__ not in ("bool", "bool_") and not (hasattr(holds, "dtype") and holds.numel() == 1):
+        raise InputError(f"holds must be True or False, but {holds!r} was given.")
+    return Evidence(_name(name), bool(holds), numbers)
+
+
+def measured(name: str, difference: Difference, margin: float = 0.0) -> Evidence:
+    """A paired difference held against a margin: true when its whole interval lies above, false when below, else open."""
+    if not isinstance(difference, Difference):
+        raise InputError(f"difference must come from paired(...) or interval(...), but {type(difference).__name__} was given.")
+    d = difference
+    numbers = dict(mean=d.mean, low=d.low, high=d.high, margin=margin, seeds=d.n, confidence=d.confidence, method=d.method)
+    return Evidence(_name(name), d.against(margin), numbers)
+
+
+def decide(stated: list[Evidence], corrected: list[Evidence]) -> str:
+    """The verdict that the evidence gives, by the table in docs/architecture.md."""
+    if any(e.holds is False for e in stated):
+        if not corrected or any(e.holds is False for e in corrected):
+            return "refuted"
+        return "inconclusive" if any(e.holds is None for e in corrected) else "holds with a correction"
+    return "inconclusive" if any(e.holds is None for e in stated) else "holds"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judged claim. ``table()`` shows the numbers behind it."""
+
+    claim: Claim
+    part: str
+    verdict: str
+    stated: list[Evidence]
+    corrected: list[Evidence]
+
+    @property
+    def lines(self) -> str:
+        """The verdict and its evidence, without any number that moves between machines."""
+        part = f" ({self.part})" if self.part else ""
+        rows = [f"{self.claim.id}{part}: {self.verdict.upper()}. {self.claim.text}"]
+        rows += [f"   {WORDS[e.holds]:>4}  {e.name}" for e in self.stated]
+        rows += [f"   {WORDS[e.holds]:>4}  corrected: {e.name}" for e in self.corrected]
+        return "\n".join(rows)
+
+    def table(self):
+        """The evidence with its numbers, one row each, as a styled table."""
+        import pandas as pd
+
+        from distill_helpers.show.tables import table
+
+        rows = [{"evidence": e.name, "holds": WORDS[e.holds], "numbers": _said(e.numbers)} for e in self.stated + self.corrected]
+        return table(pd.DataFrame(rows), f"{self.claim.id}: the numbers behind the verdict")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A claim, or a part of it, waiting for evidence in one notebook."""
+
+    claim: Claim
+    notebook: str
+    part: str = ""
+
+    def judge(self, stated, corrected=()) -> Verdict:
+        """Compute the verdict, print its line, and record it with its numbers for the ledger.
+
+        stated: evidence on the claim as the article states it. corrected: evidence on the claim as we would state it; a claim
+        that fails as stated and has none of this is refuted. Raises InputError for anything that is not evidence.
+        """
+        stated, corrected = _evidence("stated", stated), _evidence("corrected", corrected)
+        if not stated:
+            raise InputError("stated needs at least one piece of evidence, but none was given.")
+        verdict = Verdict(self.claim, self.part, decide(stated, corrected), stated, corrected)
+        _record(self, verdict)
+        print(verdict.lines)
+        return verdict
+
+
+def claim(claim_id: str, notebook: str, part: str = "") -> Judge:
+    """Begin to judge a claim: ``claim("C06", "01").judge(stated=[...])``. part names what is judged when a claim has several."""
+    found = find_claim(claim_id)
+    if notebook not in found.notebooks:
+        raise InputError(f"notebook must be one of {', '.join(found.notebooks)} for {claim_id}, but {notebook!r} was given.")
+    return Judge(found, notebook, part)
+
+
+def _name(name: str) -> str:
+    if not isinstance(name, str) or len(name.split()) < 2:
+        raise InputError(f"name must say in words what was found, but {name!r} was given.")
+    return name
+
+
+def _evidence(name: str, given) -> list[Evidence]:
+    given = [given] if isinstance(given, Evidence) else list(given)
+    for item in given:
+        if not isinstance(item, Evidence):
+            raise InputError(f"{name} must hold fact(...) or measured(...), but {item!r} was given.")
+    return given
+
+
+def read_verdicts(folder: Path) -> list[dict]:
+    """The recorded verdicts in ``folder``, sorted; an unreadable file is set aside and said, never lost."""
+    path = Path(folder) / "verdicts.json"
+    if not path.exists():
+        return []
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        aside = path.with_name("verdicts.damaged.json")
+        os.replace(path, aside)
+        warnings.warn(f"verdicts.json could not be read ({error}); it is kept as {aside.name} and a new one begun.", stacklevel=2)
+        return []
+
+
+def _record(judge: Judge, verdict: Verdict) -> None:
+    folder = results_dir()
+    row = {
+        "claim": verdict.claim.id, "part": verdict.part, "notebook": judge.notebook, "verdict": verdict.verdict,
+        "stated": [_row(e) for e in verdict.stated], "corrected": [_row(e) for e in verdict.corrected],
+    }  # fmt: skip
+    key = ("claim", "part", "notebook")
+    rows = [r for r in read_verdicts(folder) if [r[k] for k in key] != [row[k] for k in key]] + [row]
+    rows.sort(key=lambda r: [r[k] for k in key])
+    partial = folder / f"verdicts.{os.getpid()}.partial"
+    partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, folder / "verdicts.json")
+
+
+def _row(e: Evidence) -> dict:
+    return {"evidence": e.name, "holds": WORDS[e.holds], "numbers": {k: _rounded(v) for k, v in e.numbers.items()}}
+
+
+def _rounded(value):
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    return value
+
+
+def _said(numbers: dict) -> str:
+    """Numbers for people: a mean with its interval first, then the rest."""
+    rest = {k: _rounded(v) for k, v in numbers.items()}
+    text = []
+    if {"mean", "low", "high"} <= rest.keys():
+        mean, low, high = (rest.pop(k) for k in ("mean", "low", "high"))
+        text.append(f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]")
+    text += [f"{k.replace('_', ' ')} {v:,}" if isinstance(v, (int, float)) and not isinstance(v, bool) else f"{k} {v}" for k, v in rest.items()]
+    return ", ".join(text)
