@@ -10,23 +10,31 @@ class InputError(ValueError):
     """An argument cannot be used as given."""
 
 
+def finite_number(name: str, value) -> None:
+    """Raise unless value is a number, and neither NaN nor infinite."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(f"{name} must be a number, but {value!r} was given.")
+    if not math.isfinite(value):
+        raise InputError(f"{name} must be finite, but {value!r} was given.")
+
+
 def positive(name: str, value) -> None:
     """Raise unless value > 0 and finite."""
-    _number(name, value)
+    finite_number(name, value)
     if not value > 0:
         raise InputError(f"{name} must be greater than 0, but {value!r} was given.")
 
 
 def at_least(name: str, value, low) -> None:
     """Raise unless value >= low and finite."""
-    _number(name, value)
+    finite_number(name, value)
     if value < low:
         raise InputError(f"{name} must be at least {low}, but {value!r} was given.")
 
 
 def fraction(name: str, value) -> None:
     """Raise unless 0 <= value <= 1."""
-    _number(name, value)
+    finite_number(name, value)
     if not 0 <= value <= 1:
         raise InputError(f"{name} must be from 0 to 1, but {value!r} was given.")
 
@@ -68,10 +76,3 @@ def labels_in_range(name: str, labels: torch.Tensor, classes: int) -> None:
     if labels.numel() and (labels.min() < 0 or labels.max() >= classes):
         low, high = int(labels.min()), int(labels.max())
         raise InputError(f"{name} must be from 0 to {classes - 1}, but labels from {low} to {high} were given.")
-
-
-def _number(name: str, value) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError(f"{name} must be a number, but {value!r} was given.")
-    if not math.isfinite(value):
-        raise InputError(f"{name} must be finite, but {value!r} was given.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill_helpers.checks import InputError, one_of
+from distill_helpers.checks import InputError, finite_number, fraction, one_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,11 @@ class Difference:
     name: str = ""
 
     def against(self, margin: float = 0.0) -> bool | None:
-        """True when the whole interval lies above ``margin``, False when it lies below, None when it does neither."""
+        """True when the whole interval lies above ``margin``, False when it lies below, None when it does neither.
+
+        Raises InputError for a margin that is not a number.
+        """
+        finite_number("margin", margin)
         if self.low > margin:
             return True
         return False if self.high < margin else None
@@ -38,18 +42,21 @@ class Difference:
 def paired(a, b, confidence: float = 0.95, method: str = "t", name: str = "") -> Difference:
     """The difference a - b, paired by seed; a and b hold one number a seed, in the same order of seeds.
 
-    method "t": Student's t interval. "bootstrap": percentile bootstrap over seeds (Efron 1979), 9,999 resamples, fixed.
+    method "t": Student's t interval. "bootstrap": percentile bootstrap over seeds (Efron 1979), 9,999 fixed resamples, with
+    the percentiles moved outwards for small samples (Hesterberg 2015, "What Teachers Should Know About the Bootstrap",
+    The American Statistician 69, "expanded percentile"); without that, 8 seeds cover 90 % where 95 % is said.
     Raises InputError for fewer than two seeds, differing lengths, or values that are not finite.
     """
     a, b = _values("a", a), _values("b", b)
     if len(a) != len(b):
         raise InputError(f"a and b must hold one value for each shared seed, but {len(a)} and {len(b)} were given.")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be between 0 and 1, but {confidence!r} was given.")
+    fraction("confidence", confidence)
+    if confidence in (0, 1):
+        raise InputError(f"confidence must lie between 0 and 1, but {confidence!r} was given.")
     one_of("method", method, ("t", "bootstrap"))
     d = a - b
-    low, high = _bounds(d, confidence, method)
-    return Difference(float(d.mean()), low, high, len(d), confidence, method, float(a.mean()), float(b.mean()), d, name)
+    mean, low, high = _bounds(d, confidence, method)
+    return Difference(mean, low, high, len(d), confidence, method, float(a.mean()), float(b.mean()), d, name)
 
 
 def interval(values, confidence: float = 0.95, method: str = "t", name: str = "") -> Difference:
@@ -59,8 +66,11 @@ def interval(values, confidence: float = 0.95, method: str = "t", name: str = ""
 
 
 def _values(name: str, values) -> np.ndarray:
-    values = values.detach().cpu().numpy() if hasattr(values, "detach") else values
-    array = np.asarray(values, dtype=float)
+    values = values.detach().cpu().double().numpy() if hasattr(values, "detach") else values
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must hold one number a seed, but {values!r} was given.") from error
     if array.ndim != 1 or len(array) < 2:
         raise InputError(f"{name} must hold one number a seed, for at least 2 seeds, but its shape is {array.shape}.")
     if not np.isfinite(array).all():
@@ -68,15 +78,18 @@ def _values(name: str, values) -> np.ndarray:
     return array
 
 
-def _bounds(d: np.ndarray, confidence: float, method: str) -> tuple[float, float]:
-    """The interval of the mean of d; a point when d does not vary."""
+def _bounds(d: np.ndarray, confidence: float, method: str) -> tuple[float, float, float]:
+    """Mean, low and high; all one point when d does not vary."""
     if np.ptp(d) == 0:
-        return float(d[0]), float(d[0])
-    if method == "bootstrap":
-        draws = np.random.default_rng(0).choice(d, (9999, len(d))).mean(1)
-        tail = 50 * (1 - confidence)
-        return tuple(float(v) for v in np.percentile(draws, [tail, 100 - tail]))
-    from scipy.stats import t
+        return float(d[0]), float(d[0]), float(d[0])
+    from scipy.special import ndtr, stdtrit
 
-    half = t.ppf(0.5 + confidence / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
-    return float(d.mean() - half), float(d.mean() + half)
+    n, mean = len(d), float(d.mean())
+    reach = stdtrit(n - 1, 0.5 + confidence / 2)  # quantile of Student's t
+    if method == "bootstrap":
+        draws = np.random.default_rng(0).choice(d, (9999, n)).mean(1)
+        tail = 100 * ndtr(-np.sqrt(n / (n - 1)) * reach)
+        low, high = np.percentile(draws, [tail, 100 - tail])
+        return mean, float(low), float(high)
+    half = float(reach * d.std(ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
