@@ -16,10 +16,10 @@ _HOME = {
     # measuring
     "paired": "measure", "interval": "measure",
     # showing
-    "figure": "show", "explore": "show", "Slider": "show",
+    "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "table": "show",
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
-    "claim": "course.verdicts", "fact": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
+    "claim": "course.verdicts", "fact": "course.verdicts", "measured": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
     "read_record": "course.records",
 }
 _ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "course")

@@ -62,9 +62,10 @@ def ece(logits: Tensor, labels: Tensor, bins: int = 15) -> Tensor:
 
 def agreement(logits: Tensor, other: Tensor) -> Tensor:
     """Share of examples on which two models name the same class; [S, N, C] against [N, C] gives [S]."""
-    _checked(logits), _checked(other)
+    logits, other = _checked(logits), _checked(other)
     if logits.shape[-2:] != other.shape[-2:]:
-        raise InputError(f"logits and other must both be [..., N, C], but {list(logits.shape)} and {list(other.shape)} were given.")
+        shapes = f"{list(logits.shape)} and {list(other.shape)}"
+        raise InputError(f"logits and other must both be [..., N, C], but {shapes} were given.")
     return (logits.argmax(-1) == other.argmax(-1)).float().mean(-1)
 
 

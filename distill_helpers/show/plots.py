@@ -10,7 +10,7 @@ from distill_helpers.show.figure import PALETTE
 def seeds_plot(arms: dict, ax=None, unit: str = "", title: str = ""):
     """All seeds of each arm as dots, their mean and 95 % interval beside them. arms: {name: [seeds]}; names are listed downwards."""
     ax = ax or plt.subplots(figsize=(7, 0.5 + 0.45 * len(arms)))[1]
-    for row, (name, values) in enumerate(arms.items()):
+    for row, values in enumerate(arms.values()):
         values = np.asarray(values, dtype=float)
         colour = PALETTE[row % len(PALETTE)]
         ax.plot(values, np.full(len(values), row), "o", ms=4, alpha=0.45, color=colour)
@@ -27,7 +27,7 @@ def seeds_plot(arms: dict, ax=None, unit: str = "", title: str = ""):
 def gains_plot(gains: dict, ax=None, unit: str = "", title: str = "", margin: float | None = None):
     """Paired differences as points with intervals, around a line at zero. gains: {name: Difference}."""
     ax = ax or plt.subplots(figsize=(7, 0.6 + 0.4 * len(gains)))[1]
-    for row, (name, d) in enumerate(gains.items()):
+    for row, d in enumerate(gains.values()):
         ax.plot(d.values, np.full(d.n, row), "o", ms=3, alpha=0.3, color=PALETTE[row % len(PALETTE)])
         ax.errorbar(d.mean, row, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", ms=5, capsize=3, color=PALETTE[row % len(PALETTE)])
     ax.axvline(0, color="black", lw=0.8)

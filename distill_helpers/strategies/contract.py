@@ -4,7 +4,8 @@ The trainer turns that loss into many students trained at once. A strategy there
 moves tensors between devices, and never reads a value back with ``.item()``.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 

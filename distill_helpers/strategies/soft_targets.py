@@ -26,7 +26,7 @@ class SoftTargets(Strategy):
 
     @property
     def needs_labels(self):
-        return not (self.weight == 1)
+        return self.weight != 1
 
     def loss(self, student, teacher, batch):
         s, t = student(batch.x).logits, teacher(batch).logits

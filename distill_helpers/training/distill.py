@@ -1,5 +1,8 @@
 """``distill`` and ``fit``: check what was given, build the students, run the loop."""
 
+import copy
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -72,8 +75,6 @@ def fit(model: nn.Module, data, recipe=None, *, strategy=None, seed=0, device="a
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"model must be a torch.nn.Module, but {type(model).__name__} was given.")
-    import copy
-
     begin = copy.deepcopy(model)
     run = distill(lambda: copy.deepcopy(begin), None, data, strategy or HardLabels(),
                   seeds=(seed,), recipe=recipe, device=device, progress=progress)  # fmt: skip
@@ -116,8 +117,6 @@ def _plan(strategy, recipe):
 
 
 def _with_steps(recipe: Recipe, steps: int) -> Recipe:
-    from dataclasses import replace
-
     return replace(recipe, steps=steps)
 
 
@@ -134,7 +133,7 @@ def _stages(plan, grid, teacher, pool, seeds, sample, device):
     """The plan with teachers asked and everything checked against one example batch."""
     stages, asked = [], {}
     out = _example(sample, pool)
-    for number, (strategy, end) in enumerate(plan):
+    for strategy, end in plan:
         needs_labels = any(s.needs_labels for s in (grid.strategies if grid else [strategy]))
         if needs_labels and pool.labels is None:
             raise InputError(f"data must carry labels for {strategy.name}, but it has none.")
