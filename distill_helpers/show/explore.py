@@ -93,7 +93,7 @@ def _widget(name: str, control):
         import math
 
         return ipywidgets.FloatLogSlider(value=control.value, base=10, min=math.log10(control.low), max=math.log10(control.high),
-                                         step=0.02, description=label, readout_format=".4~g", **layout)  # fmt: skip
+                                         step=0.02, description=label, readout_format=".4g", **layout)  # fmt: skip
     whole = isinstance(control.step, int) and isinstance(control.low, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(value=control.value, min=control.low, max=control.high, step=control.step, description=label, **layout)
