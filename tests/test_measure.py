@@ -37,6 +37,7 @@ def logits_of(probabilities):
 
 # intervals
 
+
 def test_the_t_interval_by_hand():
     d = paired([3.0, 5.0, 7.0], [2.0, 3.0, 4.0], name="gain")
     # differences 1, 2, 3: standard error 1/sqrt(3); 97.5 % quantile of t with 2 degrees of freedom 4.302653
@@ -167,6 +168,7 @@ def test_agreement_of_students_with_one_teacher():
 
 
 # the model alone
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
