@@ -88,8 +88,9 @@ def test_no_spread_gives_a_point(method):
 
 def test_an_interval_is_held_against_a_margin():
     d = paired([1.0, 2.0, 3.0, 2.0], [0.0, 0.0, 0.0, 0.0])
-    assert d.low > 0.5 and d.high < 4
-    assert d.against(0.5) is True and d.against(4) is False and d.against(2) is None
+    assert 0.5 < d.low < 1 and 3 < d.high < 4
+    assert d.against(0.5) is True and d.against(4) is False
+    assert d.against(1) is None and d.against(2) is None and d.against(3) is None  # within the interval, on either side of the mean
 
 
 def test_one_sample_and_tensors():
