@@ -44,7 +44,7 @@ def paired(a, b, confidence: float = 0.95, method: str = "t", name: str = "") ->
 
     method "t": Student's t interval. "bootstrap": percentile bootstrap over seeds (Efron 1979), 9,999 fixed resamples, with
     the percentiles moved outwards for small samples (Hesterberg 2015, "What Teachers Should Know About the Bootstrap",
-    The American Statistician 69, "expanded percentile"); without that, 8 seeds cover 90 % where 95 % is said.
+    The American Statistician 69, "expanded percentile"); without that, 8 seeds cover 89 % where 95 % is said.
     Raises InputError for fewer than two seeds, differing lengths, or values that are not finite.
     """
     a, b = _values("a", a), _values("b", b)
