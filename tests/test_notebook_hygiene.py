@@ -1,0 +1,143 @@
+"""What every notebook must have, read from the files: nothing is executed here."""
+
+import re
+import statistics
+
+import nbformat
+import pytest
+
+from distill_helpers.course import sync
+from distill_helpers.course.catalogue import LESSONS
+from distill_helpers.course.paths import repository
+
+ROOT = repository()
+SOURCES = sync.sources()
+NOTEBOOKS = {source.stem: sync.target(source) for source in SOURCES}
+
+
+@pytest.fixture(params=NOTEBOOKS, scope="module")
+def notebook(request):
+    found = nbformat.read(NOTEBOOKS[request.param], as_version=4)
+    found.stem = request.param
+    return found
+
+
+def code(notebook):
+    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.stem)
+def test_pair_has_not_drifted(source):
+    assert sync.drifted(source) == ""
+
+
+def test_every_notebook_has_a_source():
+    assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == set(NOTEBOOKS)
+    assert set(NOTEBOOKS) <= {lesson.stem for lesson in LESSONS}
+
+
+def test_drift_is_noticed(tmp_path, monkeypatch):
+    """The check above can fail: change one character of a source."""
+    source = SOURCES[0]
+    changed = tmp_path / source.name
+    changed.write_text(source.read_text(encoding="utf-8").replace("Start here", "Start where", 1), encoding="utf-8")
+    assert "differs from its source" in sync.drifted(changed)
+
+
+def test_executed_in_order_from_a_fresh_kernel(notebook):
+    assert [c.execution_count for c in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+
+
+def test_errors_are_stored_exactly_where_they_are_meant(notebook):
+    for cell in code(notebook):
+        raised = [o.ename for o in cell.outputs if o.output_type == "error"]
+        assert raised == (["NotImplementedError"] if "raises-exception" in tags(cell) else []), cell.source
+
+
+def test_figures_have_alt_text(notebook):
+    for cell in code(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata.get("image/png", {}).get("alt", "")) > 30, cell.source
+            if "<img" in str(output.get("data", {}).get("text/html", "")):
+                assert "alt=" in output.data["text/html"]
+    for cell in notebook.cells:
+        assert not re.search(r"!\[\s*\]\(", cell.source) or cell.cell_type == "code"
+
+
+def test_cells_are_short(notebook):
+    lengths = sorted(len(c.source.strip().splitlines()) for c in code(notebook))
+    assert statistics.median(lengths) <= 6, lengths
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= 15, lengths
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "# Further reading" not in cell.source and not cell.source.startswith("# "):
+            assert len(cell.source.split()) <= 100, cell.source
+
+
+def test_opens_with_a_promise_and_one_setup_cell(notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown" and first.source.startswith(f"# {notebook.stem[:2]} · ")
+    for words in ("You will be able to", "You need", "Time:", "Claims tested:"):
+        assert words in first.source
+    lesson = next(x for x in LESSONS if x.stem == notebook.stem)
+    for claim in lesson.claims:
+        assert claim in first.source
+    starts = [c for c in code(notebook) if "dh.start(" in c.source]
+    assert starts == code(notebook)[:1] and starts[0].source.splitlines()[-1].startswith("dh.start(seed=")
+
+
+def test_closes_with_what_to_remember(notebook):
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    for words in ("## Remember", "urther reading", "**Next:**"):
+        assert words in text
+
+
+def test_no_forbidden_tools_and_no_paths_of_a_machine(notebook):
+    text = nbformat.writes(notebook)
+    for cell in code(notebook):
+        assert not re.search(r"\binteract\(|interactive_output|widgets\.Output\(|tqdm\.auto", cell.source)
+    assert not re.search(r"(?<![\w.])/(?:home|root|tmp|Users|work|usr)/", text)
+    assert len(text) < 1_500_000
+
+
+def test_relative_links_lead_somewhere(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", cell.source):
+                assert link.startswith("http") or (ROOT / "notebooks" / link).exists(), link
+
+
+def test_every_ignored_cell_is_followed_by_a_strict_one(notebook):
+    cells = code(notebook)
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        if "nbval-ignore-output" in tags(cell) and cell.outputs and "dh.figure(" not in cell.source:
+            rest = cells[cells.index(cell) + 1 :]
+            strict = [c for c in rest[:4] if "nbval-ignore-output" not in tags(c)]
+            assert following is not None and strict, cell.source
+
+
+def test_claims_are_judged_where_the_map_says(notebook):
+    judged = set(re.findall(r'dh\.claim\("(C\d\d)", "(\d\d)"', "\n".join(c.source for c in code(notebook))))
+    lesson = next(x for x in LESSONS if x.stem == notebook.stem)
+    assert judged == {(claim, lesson.number) for claim in lesson.claims}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/contributing.md", "docs/experiment_log.md"])
+def test_pages_link_to_what_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("http") or (ROOT / page).parent.joinpath(link).exists(), link
+    assert not re.search(r"!\[\s*\]\(", text)
+
+
+def test_readme_table_is_the_map():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for lesson in LESSONS:
+        if lesson.built:
+            assert re.search(rf"\| {lesson.number} \| \[[^]]+\]\(notebooks/{lesson.stem}\.ipynb\)", text), lesson.stem
+        else:
+            assert f"notebooks/{lesson.stem}.ipynb" not in text
