@@ -124,6 +124,16 @@ def test_residual_blocks_start_as_the_identity_and_still_learn():
     assert all(block.up.weight.grad.abs().max() > 0 for block in model.blocks)  # what is zero receives a gradient
 
 
+def test_a_block_is_the_pre_activation_formula():
+    """Seen only once its last layer is not zero."""
+    torch.manual_seed(0)
+    block, h = ResidualStudent(6, 10, 4, 1, 3).blocks[0], 3 + 2 * torch.randn(7, 10)
+    nn.init.normal_(block.up.weight)
+    scaled = (h - h.mean(1, keepdim=True)) / (h.var(1, unbiased=False, keepdim=True) + block.norm.eps).sqrt()
+    inner = (scaled.clamp(min=0) @ block.down.weight.T + block.down.bias).clamp(min=0)
+    torch.testing.assert_close(block(h), h + inner @ block.up.weight.T + block.up.bias)
+
+
 def test_a_perceptron_without_activation_is_an_affine_map():
     torch.manual_seed(0)
     a, b = torch.randn(2, 5, 6)

@@ -47,13 +47,18 @@ class ImageSet:
 
     def subset(self, indices) -> "ImageSet":
         """The examples at ``indices`` (int64 [M] or a list), in that order."""
-        not_empty("indices", len(indices))
-        indices = torch.as_tensor(indices, device=self.images.device)
+        try:
+            indices = torch.as_tensor(indices, device=self.images.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"indices must be whole numbers [M], but {indices!r} was given.") from error
+        if indices.dim() == 1:
+            not_empty("indices", len(indices))
         if indices.dim() != 1 or indices.dtype == torch.bool or indices.is_floating_point():
             raise InputError(f"indices must be whole numbers [M], but {indices.dtype} {list(indices.shape)} was given.")
         indices = indices.long()
         if indices.min() < 0 or indices.max() >= len(self):
-            raise InputError(f"indices must be from 0 to {len(self) - 1}, but {int(indices.min())} to {int(indices.max())} were given.")
+            low, high = int(indices.min()), int(indices.max())
+            raise InputError(f"indices must be from 0 to {len(self) - 1}, but {low} to {high} were given.")
         return replace(self, images=self.images[indices], labels=None if self.labels is None else self.labels[indices])
 
     def without_labels(self) -> "ImageSet":

@@ -66,7 +66,11 @@ def agreement(logits: Tensor, other: Tensor) -> Tensor:
     if logits.shape[-2:] != other.shape[-2:]:
         shapes = f"{list(logits.shape)} and {list(other.shape)}"
         raise InputError(f"logits and other must both be [..., N, C], but {shapes} were given.")
-    return (logits.argmax(-1) == other.argmax(-1)).float().mean(-1)
+    try:
+        return (logits.argmax(-1) == other.argmax(-1)).float().mean(-1)
+    except RuntimeError as error:
+        shapes = f"{list(logits.shape)} and {list(other.shape)}"
+        raise InputError(f"logits and other must agree in their leading dimensions, but {shapes} were given.") from error
 
 
 def entropy(logits: Tensor) -> Tensor:

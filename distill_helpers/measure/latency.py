@@ -69,6 +69,8 @@ def export_model(model: nn.Module, path, example: Tensor) -> Path:
     if not isinstance(example, Tensor) or example.dim() < 2 or len(example) < 1:
         given = list(example.shape) if isinstance(example, Tensor) else type(example).__name__
         raise InputError(f"example must be a batch of inputs [B, ...], but {given} was given.")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model must be a torch.nn.Module, but {type(model).__name__} was given.")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # torch.export takes sizes 0 and 1 for constants, so a batch of two is traced
@@ -88,6 +90,9 @@ def measure_in_fresh_process(path, inputs: Tensor, repeats: int = 200, threads: 
     whole("repeats", repeats, 2)
     whole("threads", threads)
     whole("batch", batch)
+    if not isinstance(inputs, Tensor) or inputs.dim() < 2:
+        given = list(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise InputError(f"inputs must be a batch [N, ...], but {given} was given.")
     path = Path(path)
     if not path.exists():
         raise InputError(f"path must be an exported program, but {path.name!r} does not exist.")
@@ -101,7 +106,8 @@ def measure_in_fresh_process(path, inputs: Tensor, repeats: int = 200, threads: 
         command = [sys.executable, "-c", _FRESH, str(path.resolve()), str(given), str(answer), json.dumps(settings)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         if done.returncode:
-            raise InputError(f"path {path.name!r} could not be run in a fresh process: {done.stderr.strip()[-300:]}")
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise InputError(f"path {path.name!r} could not be run in a fresh process: {why}")
         said = json.loads(done.stdout.splitlines()[-1])
         logits = torch.frombuffer(bytearray(answer.read_bytes()), dtype=torch.float32).view(-1, said.pop("classes"))
     return Deployed(path.stat().st_size, batch=batch, threads=threads, logits=logits, **said)
