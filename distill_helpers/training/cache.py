@@ -19,7 +19,8 @@ def read_table(path: Path) -> dict[str, Tensor] | None:
     try:
         with safe_open(path, framework="pt") as file:
             stored = (file.metadata() or {}).get("checksum")
-            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+            # copies, since a tensor mapped from the file would change with it
+            tensors = {name: file.get_tensor(name).clone() for name in list(file.keys())}
     except (SafetensorError, OSError, ValueError, json.JSONDecodeError) as error:
         warnings.warn(f"the cached file {path.name} cannot be read ({error}); it is rebuilt.", stacklevel=3)
         return None

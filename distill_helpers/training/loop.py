@@ -92,6 +92,8 @@ class Loop:
 
     def terms(self, stage: Stage, which: str, inputs):
         """The strategy's named terms for all students, {term: [students]}."""
+        if stage.teacher is not None:
+            stage.teacher.students = self.fleet.count  # one mapped call to live() serves them all
         key = (id(stage), which)
         if key not in self.steps:
             step = self.fleet.mapped(lambda state, given: self.one_student(stage, which, state, given))
