@@ -74,11 +74,9 @@ def _text(value) -> str:
 
 
 def _value(widget, control):
-    """The control's value; logarithmic sliders over whole numbers give whole numbers."""
-    if isinstance(control, Choice):
+    """The control's value, without the noise of floating-point steps."""
+    if isinstance(control, Choice) or control.log or _whole(control):
         return widget.value
-    if isinstance(control.step, int) and isinstance(control.low, int):
-        return int(round(widget.value))
     return float(f"{widget.value:.6g}")
 
 
@@ -90,13 +88,21 @@ def _widget(name: str, control):
     if isinstance(control, Choice):
         return ipywidgets.Dropdown(options=list(control.options), value=control.value or control.options[0], description=label, **layout)
     if control.log:
-        import math
-
-        return ipywidgets.FloatLogSlider(value=control.value, base=10, min=math.log10(control.low), max=math.log10(control.high),
-                                         step=0.02, description=label, readout_format=".4g", **layout)  # fmt: skip
-    whole = isinstance(control.step, int) and isinstance(control.low, int)
-    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+        return ipywidgets.SelectionSlider(options=_powers(control), value=control.value, description=label, **layout)
+    kind = ipywidgets.IntSlider if _whole(control) else ipywidgets.FloatSlider
     return kind(value=control.value, min=control.low, max=control.high, step=control.step, description=label, **layout)
+
+
+def _powers(control: Slider, count: int = 80) -> list:
+    """Evenly spaced in the logarithm from low to high, with the start value among them; whole where low and step are."""
+    ratio = control.high / control.low
+    values = [control.low * ratio ** (i / (count - 1)) for i in range(count)]
+    values = [round(v) for v in values] if _whole(control) else [float(f"{v:.3g}") for v in values]
+    return sorted({*values, control.low, control.high, control.value})
+
+
+def _whole(control: Slider) -> bool:
+    return isinstance(control.step, int) and isinstance(control.low, int)
 
 
 def _to_svg(fig) -> str:

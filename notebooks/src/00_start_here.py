@@ -5,7 +5,6 @@
 # **Time:** 15 seconds to run on a 2-core CPU, 15 minutes to teach. **Claims tested:** none; the other notebooks do that.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import distill_helpers as dh
 

@@ -77,7 +77,7 @@ for n, l in [(2, 2), (3, 3), (10, 2), (10, 4), (100, 3), (1280, 4)]:
                  "article, right": counting.article_right_side(n, l), "l·n(n+1)": counting.square_layers_parameters(n, l),
                  "measured": truth})
 sides = pd.DataFrame(rows)
-dh.table(sides, "Two sides of one equation, and the truth", {c: "{:,.0f}" for c in sides.columns[2:]})
+dh.table(sides, "Two sides of one equation, and the truth", dict.fromkeys(sides.columns[2:], "{:,.0f}"))
 
 # %% [markdown]
 # The two sides are equal nowhere in the table, and neither equals the measured count. With four layers of 1280 neurons the left side claims almost three trillion
