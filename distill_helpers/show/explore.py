@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from distill_helpers.checks import InputError
 
 
+# margins are fixed and letters left to the browser, which halves the time of a redraw
+FAST = {"figure.constrained_layout.use": False, "svg.fonttype": "none", "figure.subplot.left": 0.13, "figure.subplot.right": 0.97,
+        "figure.subplot.bottom": 0.17, "figure.subplot.top": 0.9}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Slider:
     """A range of numbers: from low to high by step, starting at value. log: powers, low and high > 0. unit: shown beside it."""
@@ -57,9 +62,12 @@ def explore(draw, alt: str = "", **controls):
 
 def render(draw, values: dict, alt: str = "") -> str:
     """The HTML of one state: the SVG with its values as data attributes, or the error in red."""
+    import matplotlib as mpl
+
     try:
-        svg = draw(**values)
-        svg = svg if isinstance(svg, str) else _to_svg(svg)
+        with mpl.rc_context(FAST):
+            svg = draw(**values)
+            svg = svg if isinstance(svg, str) else _to_svg(svg)
     except Exception as error:  # shown to the reader, who may be editing draw
         return f'<p style="color:#b00020">{html.escape(type(error).__name__)}: {html.escape(str(error))}</p>'
     data = " ".join(f'data-{name}="{html.escape(_text(value))}"' for name, value in values.items())
