@@ -197,6 +197,7 @@ def test_weights_survive_the_disk(tmp_path):
     assert largest_gap(model.state_dict(), other.state_dict()) == 0
 
 
+@pytest.mark.slow
 def test_compiled_step_gives_the_same_numbers(toy_images, toy_teacher):
     recipe = Recipe(steps=4, batch_size=16, check_every=4)
     from dataclasses import replace

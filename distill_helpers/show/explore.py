@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from distill_helpers.checks import InputError
 
-
 # margins are fixed and letters left to the browser, which halves the time of a redraw
 FAST = {"figure.constrained_layout.use": False, "svg.fonttype": "none", "figure.subplot.left": 0.13, "figure.subplot.right": 0.97,
         "figure.subplot.bottom": 0.17, "figure.subplot.top": 0.9}  # fmt: skip
