@@ -62,8 +62,8 @@ class Verdict:
     @property
     def lines(self) -> str:
         """The verdict and its evidence, without any number that moves between machines."""
-        part = f" ({self.part})" if self.part else ""
-        rows = [f"{self.claim.id}{part}: {self.verdict.upper()}. {self.claim.text}"]
+        text = f"Judged here: {self.part}." if self.part else self.claim.text
+        rows = [f"{self.claim.id}: {self.verdict.upper()}. {text}"]
         rows += [f"   {WORDS[e.holds]:>4}  {e.name}" for e in self.stated]
         rows += [f"   {WORDS[e.holds]:>4}  corrected: {e.name}" for e in self.corrected]
         return "\n".join(rows)

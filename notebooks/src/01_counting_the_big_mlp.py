@@ -94,6 +94,7 @@ def draw_counts(width=64, depth=4):
     ax.axvline(depth, color="black", lw=0.8)
     ax.set(yscale="log", xlabel="layers l", ylabel="parameters", title=f"{width} neurons a layer; at {depth} layers the "
            f"truth is {counting.square_layers_parameters(width, depth):,}")
+    ax.yaxis.set_major_formatter("{x:.0e}")
     ax.legend(ncols=2, fontsize=8)
     return fig
 
@@ -200,7 +201,7 @@ print(f"a dense layer from 224 × 224 pixels in colour to {features} features ne
 # Each verdict is computed from the facts counted above.
 
 # %%
-dh.claim("C05", "01", part="as stated").judge(stated=[
+dh.claim("C05", "01", part="the networks and numbers as stated").judge(stated=[
     dh.fact("ResNet-50 has about 6 million parameters", abs(resnet50 - 6e6) < 1e6, counted=resnet50),
     dh.fact("AlexNet is the smaller of the two", alexnet < resnet50, counted=alexnet),
     dh.fact("27 thousand parameters leave room for a trunk before a 1000-way head", left > 0, left=left, features=features),
@@ -282,4 +283,4 @@ dh.check("01.3", training_bytes)
 # - A. Krizhevsky, I. Sutskever, G. Hinton, *ImageNet Classification with Deep Convolutional Neural Networks*, NIPS 2012.
 # - D. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015.
 #
-# **Next:** notebook 07, soft targets (to come), where the big MLP becomes a teacher.
+# **Next:** [07 · Soft targets](07_soft_targets.ipynb), where the big MLP becomes a teacher.
