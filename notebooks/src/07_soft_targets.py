@@ -145,11 +145,11 @@ dh.figure(ax.figure, alt="Test accuracy of eight distilled students and eight st
           "intervals, beside the teacher's accuracy and 98 percent of it: both groups lie close together between the two lines.")
 
 # %%
-dh.claim("C05", "07", part="a ratio of 222 to 1 on ten classes").judge(stated=[
+c05 = dh.claim("C05", "07", part="a ratio of 222 to 1 on ten classes").judge(stated=[
     dh.fact("teacher and student differ by a factor of 222", round(ratio) == 222, ratio=ratio),
     dh.fact("the student has fewer than 27,000 parameters", distilled.parameters < 27_000, counted=distilled.parameters),
     dh.measured("the student keeps at least 98 % of its teacher's accuracy", kept, margin=0.98),
-]);
+])
 
 # %% [markdown]
 # ## Where does the knowledge sit? Hinton's withheld digit
@@ -275,7 +275,7 @@ def draw_grid(regime="200 labels", temperature=2.0, weight=0.9):
 
 # %%
 best, best_all = (cells(regime).stack().idxmax() for regime in ("200 labels", "all labels"))
-print(f"best (T, weight): {best} with 200 labels, {best_all} with all")
+print(f"best T and weight: {best[0]:g} and {best[1]:g} with 200 labels, {best_all[0]:g} and {best_all[1]:g} with all")
 dh.figure(draw_grid("200 labels", *best), alt="Heat map of validation accuracy with 200 labels over six temperatures and six weights; "
           "the best cell is framed, and the column of weight zero is flat.")
 print("weight 0 does not depend on T:", bool(cells("200 labels")[0.0].max() - cells("200 labels")[0.0].min() < 1e-6))
@@ -343,14 +343,14 @@ print("the fresh process gives the same answers:", same)
 
 # %%
 big_file, small_file = deployed["teacher"], deployed["student"]
-dh.claim("C04", "07").judge(
+c04 = dh.claim("C04", "07").judge(
     stated=[dh.fact("the student runs without its teacher, with the same answers", same),
             dh.measured("the student is more accurate than its teacher on new digits", dh.interval(small - big_accuracy))],
     corrected=[dh.fact("its file is at least 50 times smaller", big_file.file_bytes > 50 * small_file.file_bytes),
                dh.fact("it answers at least twice as fast", big_file.median_ms > 2 * small_file.median_ms),
                dh.measured("with unlabelled images it beats the same student on 200 labels by more than 5 points",
                            gains("unlabelled")["soft targets"], margin=0.05)],
-);
+)
 
 # %% [markdown]
 # ## Remember
