@@ -15,6 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from distill_helpers.course import recorded, sync
 from distill_helpers.course.paths import repository
 from distill_helpers.course.records import record
+from distill_helpers.course.verdicts import forget_verdicts
 
 FIELDS = ("notebook", "seconds", "probe_s", "cpus", "device")
 
@@ -56,6 +57,7 @@ def run_course(numbers) -> int:
     rows = read_timings(results / "timings.csv")
     chosen = sync.sources(numbers)
     for number, source in enumerate(chosen, 1):
+        forget_verdicts(results, source.stem[:2])  # a claim that is no longer judged leaves no row behind
         with tempfile.TemporaryDirectory() as cold:
             os.environ["DISTILL_CACHE"] = cold
             probe, begun = machine_probe(), time.perf_counter()

@@ -145,7 +145,18 @@ def _record(judge: Judge, verdict: Verdict) -> None:
     }  # fmt: skip
     key = ("claim", "part", "notebook")
     rows = [r for r in read_verdicts(folder) if [r[k] for k in key] != [row[k] for k in key]] + [row]
-    rows.sort(key=lambda r: [r[k] for k in key])
+    _write(folder, sorted(rows, key=lambda r: [r[k] for k in key]))
+
+
+def forget_verdicts(folder: Path, notebook: str) -> None:
+    """Drop what a notebook recorded, before it is run anew."""
+    rows = read_verdicts(folder)
+    if rows:
+        _write(folder, [r for r in rows if r["notebook"] != notebook])
+
+
+def _write(folder: Path, rows: list[dict]) -> None:
+    """Replace verdicts.json in one step."""
     partial = folder / f"verdicts.{os.getpid()}.partial"
     partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, folder / "verdicts.json")
