@@ -17,6 +17,7 @@ class Batch(NamedTuple):
 
     x: inputs, [B, ...]. y: targets as any tree of tensors with B rows, or None without labels.
     index, view: int64 [B], which example and which augmented view. noise: what ``Strategy.draw`` asked for.
+    progress: scalar from 0 (first step of this stage) up to, not including, 1; for what changes while training goes on.
     """
 
     x: Tensor
@@ -24,6 +25,7 @@ class Batch(NamedTuple):
     index: Tensor
     view: Tensor
     noise: dict[str, Tensor]
+    progress: Any = 0.0
 
 
 class Strategy:

@@ -9,35 +9,16 @@ import torch
 
 from distill_helpers.checks import InputError, one_of
 from distill_helpers.strategies.contract import Strategy
+from distill_helpers.strategies.wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Control(Strategy):
+class Control(Wrapper):
     """Base of the controls: passes everything to the wrapped strategy."""
-
-    inner: Strategy
 
     def __post_init__(self):
         if not isinstance(self.inner, Strategy) or not self.inner.needs_teacher:
             raise InputError(f"inner must be a strategy that uses a teacher, but {self.inner!r} was given.")
-
-    signals = property(lambda self: self.inner.signals)
-    needs_labels = property(lambda self: self.inner.needs_labels)
-    teacher_features = property(lambda self: self.inner.teacher_features)
-    opponents = property(lambda self: self.inner.opponents)
-    opponent_steps = property(lambda self: self.inner.opponent_steps)
-
-    def loss(self, student, teacher, batch):
-        return self.inner.loss(student, teacher, batch)
-
-    def opponent_loss(self, student, teacher, batch):
-        return self.inner.opponent_loss(student, teacher, batch)
-
-    def extras(self, student_outputs, teacher_outputs):
-        return self.inner.extras(student_outputs, teacher_outputs)
-
-    def draw(self, x, generator):
-        return self.inner.draw(x, generator)
 
     @property
     def name(self):

@@ -150,7 +150,7 @@ def _stages(plan, grid, teacher, pool, seeds, sample, device):
             repeat = len(seeds)
             numbers = {name: torch.tensor([float(v) for v in values for _ in range(repeat)], device=device)
                        for name, values in grid.varying.items()}  # fmt: skip
-        stages.append(Stage(strategy, ready, {}, end, numbers))
+        stages.append(Stage(strategy, ready, {}, end, numbers, begin=stages[-1].end if stages else 0))
     return stages
 
 
@@ -185,7 +185,7 @@ def _example(module, pool, rows=4):
 def _numbers_for(stage: Stage, student: int | None) -> Stage:
     """A copy of the stage of its own, for all students or for one of them."""
     numbers = stage.numbers if student is None else {n: v[student : student + 1] for n, v in stage.numbers.items()}
-    return Stage(stage.strategy, stage.teacher, {}, stage.end, numbers)
+    return Stage(stage.strategy, stage.teacher, {}, stage.end, numbers, stage.begin)
 
 
 def _add_extras(fleet, stages, pool, seeds, device) -> int:

@@ -37,6 +37,11 @@ class Student:
         """Logits and features for x, [B, ...]."""
         return outputs_of(self._skeletons["student"], x, self._state["student"])
 
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """The student's trainable parameters by name, for penalties on the weights themselves."""
+        trainable = dict(self._skeletons["student"].named_parameters())
+        return {name: tensor for name, tensor in self._state["student"].items() if name in trainable}
+
     def extra(self, name: str, *inputs):
         """The declared extra network ``name`` applied to inputs."""
         if name not in self._skeletons or name == "student":
@@ -108,6 +113,13 @@ class Fleet:
             return torch.cat([call(state, part) for part in x.split(chunk)], 1)
         finally:
             skeleton.train()
+
+
+def clip_values(grads: list, limit: float):
+    """Cut every number of the gradients to [-limit, limit] (Mikolov 2012, thesis, section 3.2.2)."""
+    for g in grads:
+        if g is not None:
+            g.clamp_(-limit, limit)
 
 
 def clip_each(grads: list, limit: float):

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 from distill_helpers.strategies.contract import Batch, Strategy
 from distill_helpers.strategies.schedule import with_numbers
 from distill_helpers.training.device import precision_context, synchronize
-from distill_helpers.training.fleet import Fleet, Student, clip_each
+from distill_helpers.training.fleet import Fleet, Student, clip_each, clip_values
 from distill_helpers.training.interrupt import Interruptible
 from distill_helpers.training.progress import progress_bar
 from distill_helpers.training.randomness import data_order, generator_for, view_numbers
@@ -21,7 +21,7 @@ from distill_helpers.training.run import Diverged, Run
 class Stage:
     """One strategy of the plan, the teacher it learns from, the names of its extras, and where it ends.
 
-    numbers: {field: [students]} for the fields in which the students' strategies differ.
+    numbers: {field: [students]} for the fields in which the students' strategies differ. begin: the step where it begins.
     """
 
     strategy: Strategy
@@ -29,6 +29,7 @@ class Stage:
     extras: dict[str, str]
     end: int
     numbers: dict[str, torch.Tensor]
+    begin: int = 0
 
 
 class Loop:
@@ -106,7 +107,7 @@ class Loop:
         visible = {"student": "student", **stage.extras}
         skeletons = {short: self.fleet.skeletons[full] for short, full in visible.items()}
         student = Student(skeletons, {short: state[full] for short, full in visible.items()})
-        batch = Batch(given["x"], given.get("y"), given["index"], given["view"], given["noise"])
+        batch = Batch(given["x"], given.get("y"), given["index"], given["view"], given["noise"], given["progress"])
         with precision_context(self.device, self.recipe.precision):
             return getattr(strategy, which)(student, stage.teacher, batch)
 
@@ -116,6 +117,8 @@ class Loop:
         grads = torch.autograd.grad(total, wanted, allow_unused=True)
         if self.recipe.clip_norm is not None:
             clip_each(grads, self.recipe.clip_norm)
+        if self.recipe.clip_value is not None:
+            clip_values(grads, self.recipe.clip_value)
         for parameter in owned:
             parameter.grad = None
         for parameter, grad in zip(wanted, grads, strict=True):
@@ -127,6 +130,8 @@ class Loop:
         """What each student sees in this step, each tensor with a leading student dimension."""
         index, view = self.schedule(step)
         given = {"x": self.pool.x(view, index), "index": index, "view": view, "numbers": stage.numbers, "noise": {}}
+        passed = (step - stage.begin) / (stage.end - stage.begin)
+        given["progress"] = torch.full((self.fleet.count,), passed, device=self.device)
         if self.pool.labels is not None:
             given["y"] = tree_map(lambda t: t[index], self.pool.labels)
         if type(stage.strategy).draw is not Strategy.draw:
@@ -154,7 +159,7 @@ class Loop:
         return self.epoch[1][within], self.epoch[2][within]
 
     def check(self, pending: list, good):
-        """Read the loss history back; on a NaN or infinity, put the last good weights back and raise Diverged."""
+        """Read the loss history back; on a NaN or infinity that must stop, put the last good weights back and raise Diverged."""
         rows = defaultdict(list)
         for terms in pending:
             for name in set(rows) | set(terms):
@@ -164,7 +169,7 @@ class Loop:
         block = {n: torch.stack([blank if v is None else v.float().cpu() for v in values]) for n, values in rows.items()}
         total = sum(block.values())
         bad = (~total.isfinite()).nonzero()
-        if len(bad):
+        if len(bad) and self.recipe.on_divergence == "stop":
             step, student = bad[0].tolist()
             self.fleet.restore(good)
             self.run.step = first

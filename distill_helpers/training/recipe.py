@@ -13,7 +13,9 @@ class Recipe:
     """steps: updates of the student. batch_size: examples a step. lr: peak learning rate.
 
     schedule: "cosine" to zero, or "constant", after ``warmup`` (a fraction of the steps) of linear increase.
-    clip_norm: largest gradient norm of one student, or None. order: "own" gives each seed its own data order, so that
+    clip_norm: largest gradient norm of one student, or None. clip_value: largest size of one number of the gradient, or None.
+    on_divergence: "stop" raises Diverged at the first loss that is NaN or infinite; "go on" keeps training, and the run says
+    which students were lost (``Run.diverged``). order: "own" gives each seed its own data order, so that
     order is part of the spread over seeds; "shared" gives all the first seed's order, which is faster.
     precision: "auto", "float32" or "bf16". compile: pass the step through torch.compile. check_every: steps between
     looks at the loss history. opponent_lr: learning rate of extras that play against the student.
@@ -28,6 +30,8 @@ class Recipe:
     schedule: str = "cosine"
     warmup: float = 0.05
     clip_norm: float | None = None
+    clip_value: float | None = None
+    on_divergence: str = "stop"
     order: str = "own"
     precision: str = "auto"
     compile: bool = False
@@ -46,10 +50,10 @@ class Recipe:
         one_of("schedule", self.schedule, ("cosine", "constant"))
         one_of("order", self.order, ("own", "shared"))
         one_of("precision", self.precision, ("auto", "float32", "bf16"))
-        if self.clip_norm is not None:
-            positive("clip_norm", self.clip_norm)
-        if self.opponent_lr is not None:
-            positive("opponent_lr", self.opponent_lr)
+        one_of("on_divergence", self.on_divergence, ("stop", "go on"))
+        for name in ("clip_norm", "clip_value", "opponent_lr"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
 
     def make_optimizer(self, parameters, lr=None) -> torch.optim.Optimizer:
         """An optimiser over stacked parameters. AdamW and SGD act on each number alone, so students stay independent."""

@@ -59,6 +59,11 @@ class Run:
         return self.fleet.predict(x.to(device))
 
     @property
+    def diverged(self) -> torch.Tensor:
+        """bool [students]: whose loss became NaN or infinite at some step (with Recipe(on_divergence="go on"))."""
+        return ~sum(self.history.values()).isfinite().all(0)
+
+    @property
     def parameters(self) -> int:
         """Parameters of one student, extras not counted."""
         return sum(p[0].numel() for p in self.fleet.params["student"].values())
