@@ -9,7 +9,7 @@ from importlib import import_module
 _HOME = {
     # data and models
     "load_digits": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data",
-    "BigMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
+    "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
     "digits_teacher": "models", "digits_student": "models",
     # training
     "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training",

@@ -1,12 +1,10 @@
 """The classical small student: one hidden layer."""
 
-import torch
 from torch import nn
 
-from distill_helpers.checks import one_of, sizes
+from distill_helpers.checks import sizes
+from distill_helpers.models.activations import activation_named
 from distill_helpers.models.outputs import FeatureDict, Outputs
-
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "none": lambda h: h}
 
 
 class PlainPerceptron(nn.Module):
@@ -19,12 +17,12 @@ class PlainPerceptron(nn.Module):
     def __init__(self, in_features: int, hidden: int, classes: int, activation: str = "relu"):
         super().__init__()
         sizes(in_features=in_features, hidden=hidden, classes=classes)
-        one_of("activation", activation, tuple(ACTIVATIONS))
+        activation_named(activation)
         self.hidden = nn.Linear(in_features, hidden)
         self.head = nn.Linear(hidden, classes)
         self.activation = activation
 
     def forward(self, x, features: bool = False):
-        h = ACTIVATIONS[self.activation](self.hidden(x.flatten(1)))
+        h = activation_named(self.activation)(self.hidden(x.flatten(1)))
         logits = self.head(h)
         return Outputs(logits, FeatureDict(hidden=h)) if features else logits
