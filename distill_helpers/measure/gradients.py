@@ -67,7 +67,11 @@ def layer_norms(model: nn.Module, x: Tensor, loss, kinds=(nn.Linear,), layers=No
 def jacobian_spectrum(function, x: Tensor) -> Tensor:
     """Singular values of the Jacobian of ``function`` at each row of x [B, D], largest first: [B, min(D, outputs)].
 
-    function: from [N, D] to [N, outputs], one row at a time (no batch statistics).
+    function: from [N, D] to [N, outputs], one row at a time (no batch statistics). Where the Jacobian holds NaN or infinity,
+    the row's values are NaN.
     """
     rows = torch.func.vmap(torch.func.jacrev(lambda row: function(row.unsqueeze(0)).squeeze(0)))(x)
-    return torch.linalg.svdvals(rows.detach().double())
+    rows = rows.detach().double()
+    broken = ~rows.isfinite().flatten(1).all(1)
+    values = torch.linalg.svdvals(rows.masked_fill(broken.view(-1, 1, 1), 0))
+    return values.masked_fill(broken.view(-1, 1), torch.nan)
