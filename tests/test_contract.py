@@ -170,6 +170,14 @@ def test_stages_with_extras_of_their_own(toy_images, toy_teacher):
     assert set(run.history) == {"hint", "fool", "soft", "hard"}
 
 
+@pytest.mark.parametrize("check_every", [1, 3, 5, 100])
+def test_stages_may_end_anywhere_between_two_looks_at_the_history(check_every, toy_images, toy_teacher):
+    recipe = replace(SHORT, check_every=check_every)
+    run = distill(small, toy_teacher, toy_images, Stages((HardLabels(), 4), (Projected(), 4), (HardLabels(), 2)), seeds=(0, 1), recipe=recipe)
+    assert {name: tuple(values.shape) for name, values in run.history.items()} == {"hard": (10, 2), "hint": (10, 2)}
+    assert (run.history["hard"][4:8] == 0).all() and (run.history["hint"][4:8] > 0).all() and (run.history["hint"][8:] == 0).all()
+
+
 class Pointer(nn.Module):
     """Predicts a box of four numbers: a student whose targets are no classes."""
 

@@ -1,7 +1,6 @@
 """The one training loop: draw, look up, differentiate, update. Nothing in a step waits for the device."""
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
@@ -160,13 +159,10 @@ class Loop:
 
     def check(self, pending: list, good):
         """Read the loss history back; on a NaN or infinity that must stop, put the last good weights back and raise Diverged."""
-        rows = defaultdict(list)
-        for terms in pending:
-            for name in set(rows) | set(terms):
-                rows[name].append(terms.get(name))
         first = self.run.step - len(pending)
-        blank = torch.zeros(len(self.run))
-        block = {n: torch.stack([blank if v is None else v.float().cpu() for v in values]) for n, values in rows.items()}
+        blank = torch.zeros(len(self.run))  # a term that belongs to another stage of this block
+        names = dict.fromkeys(name for terms in pending for name in terms)
+        block = {name: torch.stack([terms[name].float().cpu() if name in terms else blank for terms in pending]) for name in names}
         total = sum(block.values())
         bad = (~total.isfinite()).nonzero()
         if len(bad) and self.recipe.on_divergence == "stop":
