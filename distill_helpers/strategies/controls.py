@@ -1,6 +1,7 @@
 """Controls: what remains of a gain when the teacher's knowledge is taken away.
 
-Each wraps a strategy and swaps the teacher, nothing else. What a control also gains is not the teacher's knowledge.
+Each wraps a strategy and swaps the teacher, nothing else: a teacher that the strategy prepares is shuffled after that, and an
+untrained one is prepared as the trained one is. What a control also gains is not the teacher's knowledge.
 """
 
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class ShuffledTeacher(Control):
         one_of("within", self.within, ("all", "class"))
 
     def prepare_teacher(self, teacher):
+        teacher = self.inner.prepare_teacher(teacher)
         top = teacher.table.logits[0].argmax(-1).cpu()
         groups = torch.zeros_like(top) if self.within == "all" else top
         return teacher.reordered(derangement(groups, self.seed))
@@ -53,7 +55,7 @@ class RandomTeacher(Control):
     seed: int = 0
 
     def prepare_teacher(self, teacher):
-        return teacher.untrained(self.seed)
+        return self.inner.prepare_teacher(teacher.untrained(self.seed))
 
 
 def derangement(groups, seed: int):

@@ -27,10 +27,11 @@ print([len(part) for part in digits], tuple(views.views.shape))
 
 # %%
 from distill_helpers.course.recorded import nb07_regimes as regimes
+from distill_helpers.course.teachers import TEACHER
 from distill_helpers.training.randomness import build_seeded
 
 big = build_seeded(dh.digits_teacher, seed=0)
-teaching = dh.fit(big, views, regimes.TEACHER)
+teaching = dh.fit(big, views, TEACHER)
 teacher = dh.Teacher(big).over(views)
 
 # %% tags=["nbval-ignore-output"]

@@ -11,7 +11,7 @@ from distill_helpers.training.recipe import Recipe
 NAME = "02_memorise"
 DATA = ["mnist5k.npz"]
 SEEDS = tuple(range(5))
-BUDGET = Recipe(steps=1500, lr=1e-2)
+LR, LEAST_STEPS, STEPS_PER_EXAMPLE = 1e-2, 1000, 2
 KINDS = {
     "true labels": lambda images, seed: images,
     "shuffled pixels": lambda images, seed: shuffled_pixels(images, 0),  # one order for training and test
@@ -22,10 +22,16 @@ KINDS = {
 EXAMPLES = 500
 WIDTHS = (2, 4, 8, 16, 32)
 DEPTHS, NARROW = (1, 2, 4, 8), 8
-SIZES = {100: (3, 4, 5, 6, 8), 200: (4, 5, 6, 8, 10), 400: (6, 8, 10, 12, 15), 800: (10, 12, 15, 19, 24), 1600: (19, 24, 30, 38)}
+DEEP_KINDS = ("true labels", "Gaussian noise", "random labels")
+SIZES = {100: (3, 4, 5, 6, 8, 10), 200: (5, 6, 8, 10, 12), 400: (8, 10, 12, 15, 19, 24), 800: (12, 15, 19, 24, 30), 1600: (19, 24, 30, 38, 48)}
 SETTINGS = [{"kind": kind, "examples": EXAMPLES, "width": width, "depth": 1} for kind in KINDS for width in WIDTHS]
-SETTINGS += [{"kind": kind, "examples": EXAMPLES, "width": NARROW, "depth": depth} for kind in KINDS for depth in DEPTHS[1:]]
+SETTINGS += [{"kind": kind, "examples": EXAMPLES, "width": NARROW, "depth": depth} for kind in DEEP_KINDS for depth in DEPTHS[1:]]
 SETTINGS += [{"kind": "random labels", "examples": n, "width": width, "depth": 1} for n, widths in SIZES.items() for width in widths]
+
+
+def budget(examples: int) -> Recipe:
+    """1,000 updates, and more for more than 500 examples, so that each is seen at least 256 times."""
+    return Recipe(steps=max(LEAST_STEPS, STEPS_PER_EXAMPLE * examples), lr=LR)
 
 
 def run(setting: dict, seeds=SEEDS) -> list[dict]:
@@ -35,6 +41,7 @@ def run(setting: dict, seeds=SEEDS) -> list[dict]:
     """
     digits, spoil = load_digits(), KINDS[setting["kind"]]
     train, test = spoil(digits.train.subset(range(setting["examples"])), 1), spoil(digits.test, 2)
-    trained = distill(lambda: PlainMLP(784, setting["width"], setting["depth"], 10), None, train, HardLabels(), seeds=seeds, recipe=BUDGET)
+    trained = distill(lambda: PlainMLP(784, setting["width"], setting["depth"], 10), None, train, HardLabels(), seeds=seeds,
+                      recipe=budget(len(train)))  # fmt: skip
     fitted, right = (accuracy(trained.predict(part), part.labels) for part in (train, test))
     return [{"seed": s, "train": fitted[i].item(), "test": right[i].item()} for i, s in enumerate(seeds)]

@@ -12,7 +12,7 @@ NAME = "02_quality"
 DATA = ["mnist5k.npz"]
 SEEDS = tuple(range(5))
 BUDGET = Recipe(steps=600, lr=1e-2)
-NOISES, WIDTHS, EXAMPLES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (4, 16, 64, 256), (50, 100, 200, 500, 1000, 2000, 3500)
+NOISES, WIDTHS, EXAMPLES = (0.0, 0.1, 0.2, 0.4, 0.6), (4, 16, 64, 256), (50, 100, 200, 500, 1000, 2000, 3500)
 WIDTH, ALL = 64, EXAMPLES[-1]
 SETTINGS = [{"noise": noise, "width": width, "examples": ALL} for width in WIDTHS for noise in NOISES]
 SETTINGS += [{"noise": 0.0, "width": WIDTH, "examples": n} for n in EXAMPLES[:-1]]

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import torch
 
-from distill_helpers.course.recorded.nb07_regimes import big_teacher
+from distill_helpers.course.teachers import big_teacher
 from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy
 from distill_helpers.measure.representation import effective_rank, linear_cka, linear_probe

@@ -2,18 +2,16 @@
 
 from functools import lru_cache
 
+from distill_helpers.course.teachers import SHIFT, VIEWS, big_teacher
 from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy, agreement, ece, nll
-from distill_helpers.models import digits_student, digits_teacher
+from distill_helpers.models import digits_student
 from distill_helpers.strategies import HardLabels, LabelSmoothing, RandomTeacher, ShuffledTeacher, SoftTargets, Stages
-from distill_helpers.training import Recipe, Teacher, distill, fit
-from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training import Recipe, Teacher, distill
 
 NAME = "07_regimes"
 DATA = ["mnist5k.npz"]
 SEEDS = tuple(range(10))
-VIEWS, SHIFT = 32, 2
-TEACHER = Recipe(steps=700, lr=5e-4, batch_size=128)
 FULL = Recipe(steps=3000, lr=1e-2, weight_decay=0.05)
 FEW = Recipe(steps=1000, lr=1e-2, weight_decay=0.05)
 PER_CLASS = 20  # 200 labels in all
@@ -55,14 +53,6 @@ def images(regime: str):
     if regime == "200 labels":
         return train.per_class(PER_CLASS, seed=0)
     return train.without_labels() if regime == "unlabelled" else train
-
-
-@lru_cache(maxsize=1)
-def big_teacher():
-    """The 5.94-million-parameter teacher, trained on all labels."""
-    model = build_seeded(digits_teacher, 0)
-    fit(model, make_views(load_digits().train, VIEWS, SHIFT), TEACHER)
-    return model
 
 
 @lru_cache(maxsize=4)
