@@ -22,7 +22,8 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
 }
-WIDGETS = [("01_counting_the_big_mlp", "width", 0), ("07_soft_targets", "temperature", 0)]
+WIDGETS = [("01_counting_the_big_mlp", "width", 0), ("03_exploding_and_vanishing_gradients", "depth", 0),
+           ("07_soft_targets", "temperature", 0)]  # fmt: skip
 
 
 def chromium():

@@ -42,10 +42,13 @@ def gradient_norms(net):
 # *Prediction:* with weights of standard deviation gain/√128, a small gain makes the gradient vanish on its way down, a large one makes it explode. Where is the border?
 
 # %%
+colours = dict(zip(ACTIVATIONS, dh.show.PALETTE))
+
 def deep_net(gain, activation="tanh", depth=40, width=128, seed=0, **more):
     torch.manual_seed(seed)
     return PlainMLP(784, width, depth, 10, activation, gain=gain, **more)
 
+# %%
 fig, ax = plt.subplots(figsize=(7, 3.2))
 for gain in (0.5, 0.8, 1.0, 1.5, 3.0):
     ax.semilogy(range(1, 41), gradient_norms(deep_net(gain)), label=f"gain {gain:g}")
@@ -100,7 +103,7 @@ found = {a: np.array([[measured_growth(a, g, seed) for seed in range(5)] for g i
 theory = {a: np.array([predicted_growth(a, g) for g in gains]) for a in ACTIVATIONS}
 
 # %%
-fine, colours = np.geomspace(0.22, 4.5, 25), dict(zip(ACTIVATIONS, dh.show.PALETTE))
+fine = np.geomspace(0.22, 4.5, 25)
 fig, ax = plt.subplots(figsize=(7.5, 4))
 for a in ACTIVATIONS:
     ax.loglog(fine, [predicted_growth(a, g) for g in fine], color=colours[a], lw=1, label="linear" if a == "none" else a)
