@@ -99,3 +99,20 @@ def test_every_committed_record_is_todays():
     for name in names:
         assert len(read_record(name)) > 0
     assert {p.stem for p in records.recorded_dir().glob("*.csv")} == {sys.modules[n].NAME for n in names}
+
+
+def test_settings_run_at_once_give_the_table_of_settings_run_in_turn(tmp_path, monkeypatch):
+    """Two processes, one thread each; the order of rows is that of the settings, whoever is done first."""
+    (tmp_path / "toy_in_a_file.py").write_text(
+        "import time\nNAME, DATA = '99_toy', ['mnist5k.npz']\nSETTINGS = [{'size': n} for n in (3, 1, 2)]\n"
+        "def run(setting):\n    time.sleep(0.2 * setting['size'])\n    return [{'seed': 0, 'score': setting['size'] / 4}]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(records, "code_hash", lambda name: "a" * 64)
+    tables = []
+    for workers in (1, 2):
+        record("toy_in_a_file", tmp_path / str(workers), workers=workers)
+        tables.append(read_record("toy_in_a_file", tmp_path / str(workers)).drop(columns="seconds"))
+    assert tables[0].equals(tables[1]) and list(tables[0]["size"]) == [3, 1, 2]
+    monkeypatch.delitem(sys.modules, "toy_in_a_file")

@@ -23,7 +23,7 @@ NOT_ENTERED = {
 def test_every_choice_of_an_entry_is_a_strategy(name):
     entry = ENTRIES[name]
     assert 1 <= len(entry.choices) <= 4 and len({repr(c) for c in entry.choices}) == len(entry.choices)
-    assert entry.division in STUDENTS and entry.teacher in TEACHERS
+    assert entry.division in STUDENTS and entry.guide in TEACHERS
     if name == "densely guided":
         return  # needs a trained assistant
     for choice in entry.choices:

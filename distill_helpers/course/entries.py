@@ -63,13 +63,18 @@ HEATS = (2.0, 4.0, 8.0, 16.0)
 
 @dataclass(frozen=True)
 class Entry:
-    """family: heading. make(**choice): the strategy. choices: at most four settings. teacher, division: by name, whose teacher and student."""
+    """family: heading. make(**choice): the strategy. choices: at most four settings. guide: name of the teacher. division: whose student."""
 
     family: str
     make: Callable
     choices: tuple = ({},)
-    teacher: str = "big"
+    guide: str = "big"
     division: str = "perceptron"
+
+    @property
+    def teacher(self) -> str | None:
+        """The name of the teacher that it learns from, None for entries without one."""
+        return None if self.family == "no teacher" else self.guide
 
 
 def grid(**values):
@@ -138,7 +143,7 @@ def two_stages(strategy, first, after, **settings):
 
 def maps_entry(family, make, choices=({},)):
     """An entry of the convolutional division."""
-    return Entry(family, make, choices, teacher="maps", division="convolutional")
+    return Entry(family, make, choices, guide="maps", division="convolutional")
 
 
 def soft(T=4.0, weight=0.9):
@@ -166,10 +171,10 @@ ENTRIES = {
     "standardised logits": Entry("outputs", StandardisedTargets, grid(temperature=(1.0, 2.0), weight=(0.5, 0.9))),
     "noisy teacher": Entry("outputs", NoisyTeacher, grid(sigma=(0.1, 0.3), probability=(0.2, 0.5))),
     "dropout distillation": Entry("outputs", DropoutDistillation),
-    "born again": Entry("outputs", BornAgain, grid(label_weight=(0.0, 0.3, 1.0, 3.0)), teacher="twin"),
-    "born again, permuted": Entry("control", PermutedDarkKnowledge, grid(label_weight=(0.0, 0.3, 1.0, 3.0)), teacher="twin"),
-    "born again, weights only": Entry("control", ConfidenceWeighted, teacher="twin"),
-    "teacher assistant": Entry("outputs", soft, grid(T=HEATS), teacher="assistant"),
+    "born again": Entry("outputs", BornAgain, grid(label_weight=(0.0, 0.3, 1.0, 3.0)), guide="twin"),
+    "born again, permuted": Entry("control", PermutedDarkKnowledge, grid(label_weight=(0.0, 0.3, 1.0, 3.0)), guide="twin"),
+    "born again, weights only": Entry("control", ConfidenceWeighted, guide="twin"),
+    "teacher assistant": Entry("outputs", soft, grid(T=HEATS), guide="assistant"),
     "densely guided": Entry("outputs", lambda T: DenselyGuided((assistant(),), T), grid(T=HEATS)),
     "soft targets, mixup": Entry("outputs", MixupDistillation, grid(alpha=(0.2, 1.0), temperature=(2.0, 8.0))),
     "function matching": Entry("outputs", FunctionMatching, grid(temperature=(1.0, 2.0, 4.0, 8.0))),
