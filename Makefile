@@ -1,6 +1,6 @@
 # The course in one place. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-fast course record sync check
+.PHONY: help setup lab test test-fast course record tournament sync check
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -34,6 +34,9 @@ test-fast: setup ## the tests without the training notebooks, the browser and th
 
 course: setup ## run all notebooks from cold caches; refresh verdicts and timings
 	$(RUN) course
+
+tournament: setup ## redo the tournament of notebook 12 from cold
+	$(RUN) record 12
 
 sync: setup ## execute the notebooks whose sources have changed
 	$(RUN) sync

@@ -6,16 +6,25 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from distill_helpers import strategies
-from distill_helpers.course.entries import BUDGETS, ENTRIES, STUDENTS, TEACHERS, grid, on_embedding, two_stages
+from distill_helpers.course.entries import ENTRIES, grid, on_embedding, two_stages
+from distill_helpers.course.few_labels import BUDGETS, STUDENTS, TEACHERS
+from distill_helpers.course.recorded import nb12_tournament
+from distill_helpers.course.recorded.nb12_tournament import shuffled
+from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP
+from distill_helpers.models.small_conv import SmallConv
 from distill_helpers.strategies import Stages, Strategy
 from distill_helpers.training import Recipe, distill
 
 NOT_ENTERED = {
     "Batch": "no strategy", "Strategy": "the base of all", "Grid": "a way to stack", "Stages": "a way to combine",
     "Penalised": "a penalty for notebook 04, not a way to distil", "DenselyGuided": "built with a trained assistant, see below",
+    "Combined": "a way to combine", "Watched": "looks at a game and changes nothing",
+    "DataFree": "sees no digits, so it has another budget: notebook 09", "DataFreeAdversarial": "the same",
+    "ConditionalGan": "trains a generator, not a student: notebook 09",
 }  # fmt: skip
 
 
@@ -46,6 +55,64 @@ def test_every_strategy_of_the_package_is_entered_or_excused():
                 waiting += [part for part, _ in made.stages] if isinstance(made, Stages) else []
                 waiting += [made.inner] if hasattr(made, "inner") else []
     assert set(strategies.__all__) - used - set(NOT_ENTERED) == set()
+
+
+@pytest.fixture(scope="module")
+def miniature():
+    """Sixteen random images of the digits' size in two views, and a tiny teacher of each kind."""
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (16, 1, 28, 28), generator=draw).to(torch.uint8)
+    pool = make_views(ImageSet(images, torch.arange(16) % 10, 10, "noise"), 2, 1)
+    torch.manual_seed(0)
+    return pool, {"perceptron": BigMLP(784, 12, 2, 10, dropout=0.2), "convolutional": SmallConv(1, (4, 6, 8), 10)}
+
+
+@pytest.mark.parametrize("name", [n for n in ENTRIES if n != "densely guided"])
+def test_every_entry_trains_and_says_whether_it_asks_its_teacher_live(name, miniature):
+    """Two steps more cost no teacher evaluations where answers are looked up; there the control can be trained as well."""
+    entry, (pool, teachers) = ENTRIES[name], miniature
+    made, cost = entry.make(**entry.choices[-1]), {}
+    if isinstance(made, Stages):
+        made = Stages(*((part, 2) for part, _ in made.stages))
+    guide = teachers[entry.division] if entry.teacher else None
+    for steps in (1, 3):
+        run = distill(entry.build, guide, pool, made, recipe=Recipe(steps=steps, batch_size=8), progress=False)
+        assert all(values.isfinite().all() for values in run.history.values())
+        cost[steps] = run.teacher_evaluations
+    assert (cost[3] > cost[1]) == entry.live
+    assert (cost[1] > 0) == bool(entry.teacher)
+    if entry.teacher and entry.family != "control" and not entry.live:
+        control = distill(entry.build, guide, pool, shuffled(made), recipe=Recipe(steps=2, batch_size=8), progress=False)
+        assert all(values.isfinite().all() for values in control.history.values())
+
+
+def test_the_setting_is_chosen_on_validation_and_the_test_digits_are_not_asked(monkeypatch):
+    """A search that looks at test digits is caught: they are taken away while it runs."""
+    digits = nb12_tournament.load_digits()
+    monkeypatch.setattr(nb12_tournament, "load_digits", lambda: digits._replace(test=None))
+    monkeypatch.setattr(nb12_tournament, "train", lambda name, strategy, seeds: Scripted(strategy, digits.validation.labels))
+    tried = nb12_tournament.search("label smoothing")
+    assert [choice for choice, _ in tried] == list(ENTRIES["label smoothing"].choices)
+    assert max(tried, key=lambda pair: pair[1])[0] == {"smoothing": 0.2}
+
+
+class Scripted:
+    """Students whose validation accuracy is highest at smoothing 0.2."""
+
+    def __init__(self, strategy, labels):
+        self.wrong = int(1000 * abs(strategy.smoothing - 0.2)) + 1
+        self.labels = labels
+
+    def predict(self, part):
+        answers = self.labels.clone()
+        answers[: self.wrong] = (answers[: self.wrong] + 1) % 10
+        return torch.nn.functional.one_hot(answers, 10).float().expand(3, -1, -1)
+
+
+def test_shuffling_wraps_what_uses_the_teacher_and_nothing_else():
+    staged = shuffled(Stages((strategies.FitNets(labels=0.0), 5), (strategies.HardLabels(), 7)))
+    assert [(type(part).__name__, steps) for part, steps in staged.stages] == [("ShuffledTeacher", 5), ("HardLabels", 7)]
+    assert staged.stages[0][0].within == "class"
 
 
 def test_helpers_of_the_entries():

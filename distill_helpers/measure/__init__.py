@@ -1,11 +1,15 @@
 """Measuring: statistics over seeds, calibration, gradients, representations, the deployed model."""
 
 from distill_helpers.measure.calibration import accuracy, agreement, brier, ece, entropy, nll, reliability
+from distill_helpers.measure.distributions import class_shares, total_variation
 from distill_helpers.measure.gradients import LayerNorms, jacobian_spectrum, layer_norms
 from distill_helpers.measure.latency import Deployed, export_model, measure_in_fresh_process
 from distill_helpers.measure.representation import effective_rank, linear_cka, linear_probe
+from distill_helpers.measure.robustness import attack_strength, fgsm, pgd, robust_accuracy, transfer_accuracy
+from distill_helpers.measure.spread import distance_from_median, spread_ratio
 from distill_helpers.measure.statistics import Difference, interval, paired
 
-__all__ = ["Deployed", "Difference", "LayerNorms", "accuracy", "agreement", "brier", "ece", "effective_rank", "entropy", "export_model",
-           "interval", "jacobian_spectrum", "layer_norms", "linear_cka", "linear_probe", "measure_in_fresh_process", "nll", "paired",
-           "reliability"]  # fmt: skip
+__all__ = ["Deployed", "Difference", "LayerNorms", "accuracy", "agreement", "attack_strength", "brier", "class_shares",
+           "distance_from_median", "ece", "effective_rank", "entropy", "export_model", "fgsm", "interval", "jacobian_spectrum",
+           "layer_norms", "linear_cka", "linear_probe", "measure_in_fresh_process", "nll", "paired", "pgd", "reliability",
+           "robust_accuracy", "spread_ratio", "total_variation", "transfer_accuracy"]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from distill_helpers.checks import at_least
-from distill_helpers.strategies.feature_tools import FeatureStrategy, differences, pairwise_distances, unit
+from distill_helpers.strategies.feature_tools import FeatureStrategy, counts, differences, pairwise_distances, unit
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Relational(FeatureStrategy):
     Park, Kim, Lu & Cho, "Relational Knowledge Distillation", CVPR 2019, sections 3.2.1 (distances of pairs, divided by their mean in
     the batch) and 3.2.2 (cosines of the angles of triples). Sums over pairs and triples of distinct examples are averaged here, so
     that the weights keep their meaning when the batch grows; the authors' code averages too, and counts the pairs and
-    triples that repeat an example, which are zero. The default weights are theirs. Angles take B³ numbers for a batch of B.
+    triples that repeat an example, which are zero. The default weights are theirs. Angles take B³ numbers for a batch of B, and are
+    left out where their weight is 0.
     """
 
     student_layers: str | tuple = "embedding"
@@ -32,9 +33,10 @@ class Relational(FeatureStrategy):
     def loss(self, student, teacher, batch):
         out = student(batch.x)
         pairs = [(s.flatten(1), t.flatten(1)) for s, t in self.pairs(out, teacher(batch))]
-        distance = sum(distance_loss(s, t) for s, t in pairs)
-        angle = sum(angle_loss(s, t) for s, t in pairs)
-        return {"distance": self.distance_weight * distance, "angle": self.angle_weight * angle, **self.task(out, batch)}
+        terms = {"distance": self.distance_weight * sum(distance_loss(s, t) for s, t in pairs)}
+        if counts(self.angle_weight):
+            terms["angle"] = self.angle_weight * sum(angle_loss(s, t) for s, t in pairs)
+        return {**terms, **self.task(out, batch)}
 
 
 def distance_loss(ours, theirs):
