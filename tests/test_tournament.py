@@ -13,6 +13,7 @@ from distill_helpers.course.entries import ENTRIES, grid, on_embedding, two_stag
 from distill_helpers.course.few_labels import BUDGETS, STUDENTS, TEACHERS
 from distill_helpers.course.recorded import nb12_tournament
 from distill_helpers.course.recorded.nb12_tournament import shuffled
+from distill_helpers.course.records import read_record
 from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP
 from distill_helpers.models.small_conv import SmallConv
@@ -145,3 +146,15 @@ def test_a_newcomer_needs_one_file_and_one_line(tmp_path, monkeypatch, toy_image
     assert run.history["gap"][-1].max() < run.history["gap"][0].min()
     for name in [n for n in sys.modules if n.startswith("distill_helpers_copy")]:
         del sys.modules[name]
+
+
+def test_the_record_chose_by_validation_and_holds_a_control_for_every_strategy_that_looks_answers_up():
+    table = read_record(nb12_tournament.__name__)
+    assert set(table.entry) == set(ENTRIES) and (table.groupby("entry").seed.nunique() == len(nb12_tournament.SEEDS)).all()
+    for name, rows in table.groupby("entry"):
+        tried = [part.rsplit(": ", 1) for part in rows.searched.iloc[0].split("; ")]
+        assert [said for said, _ in tried] == [nb12_tournament.written(choice) for choice in ENTRIES[name].choices]
+        assert rows.choice.iloc[0] == max(tried, key=lambda pair: float(pair[1]))[0]
+        entry = ENTRIES[name]
+        controlled = bool(entry.teacher) and entry.family != "control" and not entry.live
+        assert rows.control.notna().all() == controlled and rows.agreement.notna().all() == bool(entry.teacher)
