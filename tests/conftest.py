@@ -11,6 +11,7 @@ from distill_helpers.data import ImageSet
 from distill_helpers.models import BigMLP
 
 os.environ.setdefault("DISTILL_UNATTENDED", "1")
+pytest.register_assert_rewrite("mutation", "stand_ins")
 _connect = socket.socket.connect
 
 
@@ -28,6 +29,11 @@ def no_network():
     socket.socket.connect = _loopback_only
     yield
     socket.socket.connect = _connect
+
+
+@pytest.fixture
+def no_cache(monkeypatch):
+    monkeypatch.delenv("DISTILL_CACHE", raising=False)
 
 
 @pytest.fixture(scope="session")

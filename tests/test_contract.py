@@ -4,26 +4,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from stand_ins import gap, small
 from torch import nn
 
 from distill_helpers.checks import InputError
 from distill_helpers.data import ViewPool, make_views
-from distill_helpers.models import BigMLP
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import HardLabels, ShuffledTeacher, SoftTargets, Stages, Strategy
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
 from distill_helpers.training import Recipe, Teacher, distill
 
 SHORT = Recipe(steps=15, batch_size=16, lr=1e-2, check_every=5)
-
-
-def small():
-    return BigMLP(64, 8, 2, 5)
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 @dataclass(frozen=True)

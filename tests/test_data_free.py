@@ -1,21 +1,19 @@
 """Strategies that make their images: each by hand, by property, in a fleet, and by planted faults; and the generator."""
 
 import importlib
-import inspect
 import math
-import types
-from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 import torch
+from mutation import RED, Checks
+from stand_ins import gap, random, rows, same, small
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from distill_helpers.checks import InputError
 from distill_helpers.data import ImageSet
 from distill_helpers.measure import class_shares, total_variation
-from distill_helpers.models import BigMLP
 from distill_helpers.models.generators import Generator, enlargement
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import ConditionalGan, DataFree, DataFreeAdversarial
@@ -24,17 +22,7 @@ from distill_helpers.training import Recipe, distill
 
 LN = math.log
 SHORT = Recipe(steps=12, batch_size=16, lr=1e-2, check_every=4, opponent_lr=5e-3)
-CHECKS = defaultdict(list)
-
-
-def of(module):
-    """Marks a check of the strategies in ``module``."""
-
-    def keep(check):
-        CHECKS[module].append(check)
-        return check
-
-    return keep
+of = Checks(red=(*RED, pytest.fail.Exception))
 
 
 class Net:
@@ -57,18 +45,6 @@ class Net:
 def batch(x, y=None, z=None):
     index = torch.arange(len(x))
     return Batch(x, None if y is None else torch.as_tensor(y), index, torch.zeros_like(index), {"z": torch.zeros(len(x), 3) if z is None else z})
-
-
-def rows(*values):
-    return torch.tensor(values, dtype=torch.double)
-
-
-def random(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-
-
-def same(value, wanted, tolerance=1e-6):
-    assert float(torch.as_tensor(value).detach()) == pytest.approx(float(torch.as_tensor(wanted).detach()), abs=tolerance)
 
 
 def build():
@@ -235,12 +211,9 @@ def gradients_of_the_gan_stay_at_home(m):
     assert slope.abs().min() > 1e-4
 
 
-CHECKED = [pytest.param(m, c, id=f"{m}: {c.__name__}") for m, checks in CHECKS.items() for c in checks]
-
-
-@pytest.mark.parametrize(("module", "check"), CHECKED)
-def test_by_hand_and_by_property(module, check):
-    check(importlib.import_module(f"distill_helpers.strategies.{module}"))
+@of.each
+def test_by_hand_and_by_property(name, check):
+    check(of.original(name))
 
 
 FAULTS = [
@@ -284,32 +257,12 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [pytest.param(n, o, w, id=f"{n}: {what}") for n, what, o, w in FAULTS])
+@of.planted(FAULTS)
 def test_each_planted_fault_turns_a_check_red(name, old, new):
-    original = importlib.import_module(f"distill_helpers.strategies.{name}")
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{old!r} must stand in the source once"
-    broken = types.ModuleType(original.__name__)
-    exec(compile(source.replace(old, new), f"{name} with a fault", "exec"), broken.__dict__)
-    red = []
-    for check in CHECKS[name]:
-        try:
-            check(broken)
-        except (AssertionError, RuntimeError, InputError, KeyError, pytest.fail.Exception):
-            red.append(check.__name__)
-    assert red
+    assert of.gone_red(name, old, new)
 
 
 # what holds for all of them
-
-
-def small():
-    return BigMLP(64, 8, 2, 5)
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 def blank():

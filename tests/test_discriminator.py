@@ -1,21 +1,19 @@
 """Discriminative distillation: by hand, by property, in a fleet, on a problem with a known answer, and by planted faults."""
 
-import importlib
-import inspect
 import math
-import types
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from mutation import Checks
+from stand_ins import gap, random, rows, same, small
 from torch import nn
 from torch.nn import functional as F
 
 from distill_helpers.checks import InputError
 from distill_helpers.data import ImageSet
 from distill_helpers.measure import distance_from_median, spread_ratio
-from distill_helpers.models import BigMLP
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import Adversarial, Grid, HardLabels, LogitRegression, ShuffledTeacher, SoftTargets, Strategy, Watched
 from distill_helpers.strategies.contract import Batch
@@ -24,20 +22,8 @@ from distill_helpers.training import Recipe, distill
 
 LN = math.log
 SHORT = Recipe(steps=6, batch_size=16, lr=1e-2, check_every=3, opponent_lr=2e-2)
-CHECKS = {"discriminator": [], "critic": [], "logit_regression": []}
-
-
-@pytest.fixture(autouse=True)
-def no_cache(monkeypatch):
-    monkeypatch.delenv("DISTILL_CACHE", raising=False)
-
-
-def of(module):
-    def keep(check):
-        CHECKS[module].append(check)
-        return check
-
-    return keep
+of = Checks()
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 class Net:
@@ -56,22 +42,10 @@ class Net:
         return self.critic(*inputs)
 
 
-def rows(*values):
-    return torch.tensor(values, dtype=torch.double)
-
-
-def random(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-
-
 def batch(count, y=None, **noise):
     index = torch.arange(count)
     x = torch.arange(3.0 * count).view(count, 3)
     return Batch(x, None if y is None else torch.as_tensor(y), index, torch.zeros_like(index), noise)
-
-
-def same(value, wanted, tolerance=1e-6):
-    assert float(torch.as_tensor(value).detach()) == pytest.approx(float(torch.as_tensor(wanted).detach()), abs=tolerance)
 
 
 HALF, THREE = rows([0.0, 0.0]), rows([LN(3), 0.0])  # softmax (1/2, 1/2) and (3/4, 1/4)
@@ -262,15 +236,11 @@ def regression_by_hand(m):
     assert not m.LogitRegression().loss(Net(s), Net(t), batch(2))["regression"].requires_grad
 
 
-ALL = [(name, check) for name, checks in CHECKS.items() for check in checks]
-
-
-@pytest.mark.parametrize(("name", "check"), [pytest.param(n, c, id=c.__name__) for n, c in ALL])
+@of.each
 def test_checks(name, check):
-    check(importlib.import_module(f"distill_helpers.strategies.{name}"))
+    check(of.original(name))
 
 
-# (module, what is wrong, the source as it is, the source with the fault)
 FAULTS = [
     ("discriminator", "sign leak: log-softmax of the student", "(ours / self.temperature).softmax", "(ours / self.temperature).log_softmax"),
     ("discriminator", "sign leak: log-softmax of the teacher", "(theirs / self.temperature).softmax", "(theirs / self.temperature).log_softmax"),
@@ -315,27 +285,12 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [pytest.param(n, o, w, id=f"{n}: {what}") for n, what, o, w in FAULTS])
+@of.planted(FAULTS)
 def test_each_planted_fault_turns_a_check_red(name, old, new):
-    original = importlib.import_module(f"distill_helpers.strategies.{name}")
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{old!r} must stand in the source once"
-    broken = types.ModuleType(original.__name__)
-    exec(compile(source.replace(old, new), f"{name} with a fault", "exec"), broken.__dict__)
-    red = []
-    for check in CHECKS[name]:
-        try:
-            check(broken)
-        except (AssertionError, RuntimeError, InputError, KeyError):
-            red.append(check.__name__)
-    assert red
+    assert of.gone_red(name, old, new)
 
 
 # what holds for all of them
-
-
-def small():
-    return BigMLP(64, 8, 2, 5)
 
 
 GAME = Adversarial(inputs=64, hidden=8)
@@ -354,11 +309,6 @@ STRATEGIES = [
     LogitRegression(norm=1, labels=0.5),
 ]
 each = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 @each

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stand_ins import gap, random
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -50,10 +51,6 @@ ROWS = 5
 
 def tensor(values):
     return torch.tensor(values, dtype=torch.double)
-
-
-def random(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
 
 
 class Played:
@@ -608,11 +605,6 @@ IN_VECTORS = [
     ContrastiveRepresentation("hidden2", "hidden2", dim=7),
 ]  # fmt: skip
 TRAINED = [(conv_student, "conv_teacher", s) for s in IN_MAPS] + [(mlp_student, "toy_teacher", s) for s in IN_VECTORS]
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 @pytest.mark.parametrize(("student", "teacher", "strategy"), TRAINED, ids=[f"{t}: {type(s).__name__}" for _, t, s in TRAINED])

@@ -4,25 +4,22 @@ A check takes the strategy's module. The mutation test gives it a copy of that m
 and at least one of the module's checks must then go red.
 """
 
-import importlib
-import inspect
 import math
-import types
-from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 import torch
+from mutation import Checks
+from stand_ins import SHORT, Net, batch, gap, random_logits, rows, same, small
 from torch import nn
 from torch.nn import functional as F
 
 from distill_helpers.checks import InputError
 from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP
-from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies.additive_margin import AdditiveMargin
 from distill_helpers.strategies.born_again import BornAgain, ConfidenceWeighted, PermutedDarkKnowledge
-from distill_helpers.strategies.contract import Batch, Strategy
+from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.dist import RelationalMatching
 from distill_helpers.strategies.divergences import kl_from_logits
 from distill_helpers.strategies.dkd import DecoupledDistillation
@@ -39,62 +36,15 @@ from distill_helpers.strategies.scheduled_temperature import AnnealingDistillati
 from distill_helpers.strategies.soft_targets import SoftTargets
 from distill_helpers.strategies.teacher_assistant import DenselyGuided
 from distill_helpers.strategies.teacher_free import TeacherFree
-from distill_helpers.training import Recipe, Teacher, distill
+from distill_helpers.training import Teacher, distill
 
 LN = math.log
-SHORT = Recipe(steps=6, batch_size=16, lr=1e-2, check_every=3)
-CHECKS = defaultdict(list)
-
-
-@pytest.fixture(autouse=True)
-def no_cache(monkeypatch):
-    monkeypatch.delenv("DISTILL_CACHE", raising=False)
-
-
-def of(module):
-    """Marks a check of the strategies in ``module``."""
-
-    def keep(check):
-        CHECKS[module].append(check)
-        return check
-
-    return keep
-
-
-class Net:
-    """Stands in for student and teacher: logits and features are functions of x, or constants. ``seen`` keeps what was asked."""
-
-    def __init__(self, logits, features=None, **extras):
-        self.logits, self.features, self.extras, self.seen = logits, features or {}, extras, []
-
-    def __call__(self, asked):
-        x = asked.x if isinstance(asked, Batch) else asked
-        self.seen.append(x)
-        value = lambda v: v(x) if callable(v) else v
-        return Outputs(value(self.logits), FeatureDict({k: value(v) for k, v in self.features.items()}))
-
-    live = __call__
-
-    def extra(self, name, *inputs):
-        value = self.extras[name]
-        return value(*inputs) if callable(value) else value
+of = Checks()
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 def as_net(value):
     return value if isinstance(value, Net) else Net(value)
-
-
-def rows(*values):
-    return torch.tensor(values, dtype=torch.double)
-
-
-def random(seed, count=6, classes=4):
-    return 2 * torch.randn(count, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-
-
-def batch(x, y=None, noise=None, progress=0.0):
-    index = torch.arange(len(x))
-    return Batch(x, None if y is None else torch.as_tensor(y), index, torch.zeros_like(index), noise or {}, progress)
 
 
 def terms(strategy, student, teacher=None, y=None, noise=None, progress=0.0, x=None):
@@ -102,11 +52,6 @@ def terms(strategy, student, teacher=None, y=None, noise=None, progress=0.0, x=N
     student, teacher = as_net(student), as_net(teacher)
     x = torch.zeros(len(student.logits), 1) if x is None else x
     return strategy.loss(student, teacher, batch(x, y, noise, progress))
-
-
-def same(value, wanted, tolerance=1e-6):
-    value, wanted = (float(torch.as_tensor(v).detach()) for v in (value, wanted))
-    assert value == pytest.approx(wanted, abs=tolerance)
 
 
 def zero(found, names):
@@ -140,7 +85,7 @@ def dkd_by_hand(m):
 @of("dkd")
 def dkd_adds_up_to_plain_distillation(m):
     """TCKD + (1 - p) NCKD = KL for each example (eq. 6)."""
-    s, t = random(1), random(2)
+    s, t = random_logits(1), random_logits(2)
     for i in range(len(s)):
         y = [i % 4]
         found = terms(m.DecoupledDistillation(1.0, 1.0, 2.0), s[i : i + 1], t[i : i + 1], y)
@@ -150,7 +95,7 @@ def dkd_adds_up_to_plain_distillation(m):
 
 @of("dkd")
 def dkd_parts_see_their_own_side_only(m):
-    s, t, y = random(3), random(4), torch.arange(6) % 4
+    s, t, y = random_logits(3), random_logits(4), torch.arange(6) % 4
     found = terms(m.DecoupledDistillation(), s, t, y)
     right = F.one_hot(y, 4).double()
     moved = terms(m.DecoupledDistillation(), s + 3 * right, t - 2 * right, y)
@@ -177,13 +122,13 @@ def dist_by_hand(m):
 @of("dist")
 def dist_asks_for_relations_only(m):
     """A student whose probabilities are the teacher's, pulled towards even, is already perfect; KL would not say so."""
-    p = random(5).softmax(-1)
+    p = random_logits(5).softmax(-1)
     q = 0.3 * p + 0.7 / 4
     zero(terms(m.RelationalMatching(), q.log(), p.log()), ("inter", "intra"))
     assert kl_from_logits(p.log(), q.log()) > 0.05
-    found = terms(m.RelationalMatching(), random(6), p.log())
+    found = terms(m.RelationalMatching(), random_logits(6), p.log())
     assert 0 < found["inter"] <= 2 and 0 < found["intra"] <= 2
-    same(terms(m.RelationalMatching(), random(7, 1), random(8, 1))["intra"], 1)
+    same(terms(m.RelationalMatching(), random_logits(7, 1), random_logits(8, 1))["intra"], 1)
 
 
 # standardised logits
@@ -204,7 +149,7 @@ def standardised_by_hand(m):
 
 @of("logit_standardisation")
 def scale_and_shift_do_not_matter(m):
-    s, t = random(1), random(2)
+    s, t = random_logits(1), random_logits(2)
     found = terms(m.StandardisedTargets(3.0, 1.0), s, t)["soft"]
     same(terms(m.StandardisedTargets(3.0, 1.0), 5 * s + 2, 0.1 * t - 4)["soft"], found)
     zero(terms(m.StandardisedTargets(3.0, 1.0), 4 * t - 1, t), ["soft"])
@@ -228,7 +173,7 @@ def mutual_by_hand(m):
 
 @of("mutual_learning")
 def mutual_gradients_stay_at_home(m):
-    one, two = random(1).requires_grad_(), random(2).requires_grad_()
+    one, two = random_logits(1).requires_grad_(), random_logits(2).requires_grad_()
     found = terms(m.MutualLearning(small), Net(one, peer=two), None, torch.arange(6) % 4)
     for name, mine, other in (("mutual", one, two), ("peer mutual", two, one), ("hard", one, two), ("peer hard", two, one)):
         g, none = torch.autograd.grad(found[name], (mine, other), allow_unused=True, retain_graph=True)
@@ -251,13 +196,13 @@ def permuted_by_hand(m):
     t, keys = rows([3, 1, 2, 0], [1, 3, 2, 0]), rows([0.9, 0.1, 0.3, 0.2], [0.9, 0.5, 0.1, 0.2])
     wanted = rows([3, 1, 0, 2], [2, 3, 0, 1])
     torch.testing.assert_close(strategy.targets(t, {"keys": keys}), wanted)
-    s = random(1, 2)
+    s = random_logits(1, 2)
     same(terms(strategy, s, t, noise={"keys": keys})["soft"], kl_from_logits(wanted, s))
 
 
 @of("born_again")
 def permuted_keeps_the_first_choice_and_all_values(m):
-    strategy, t = m.PermutedDarkKnowledge(classes=4), random(2, 1).expand(3000, 4)
+    strategy, t = m.PermutedDarkKnowledge(classes=4), random_logits(2, 1).expand(3000, 4)
     out = strategy.targets(t, strategy.draw(t, torch.Generator().manual_seed(0)))
     torch.testing.assert_close(out.sort(-1).values, t.sort(-1).values)
     assert torch.equal(out.argmax(-1), t.argmax(-1))
@@ -288,13 +233,13 @@ def teacher_free_by_hand(m):
 
 @of("teacher_free")
 def virtual_teacher_is_right_and_even(m):
-    y, s = torch.arange(6) % 4, random(1)
+    y, s = torch.arange(6) % 4, random_logits(1)
     p = m.TeacherFree(0.7).virtual_teacher(s, y).exp()
     torch.testing.assert_close(p.sum(-1), torch.ones(6).double())
     torch.testing.assert_close(p, 0.6 * F.one_hot(y, 4).double() + 0.1)
     zero(terms(m.TeacherFree(0.7, 3.0), p.log(), None, y), ["virtual"])
     # at T = 1 the whole loss is label smoothing up to a constant (the paper's section 3)
-    strategy, a, b = m.TeacherFree(0.7, 1.0, 0.5), random(2), random(3)
+    strategy, a, b = m.TeacherFree(0.7, 1.0, 0.5), random_logits(2), random_logits(3)
     both = [sum(terms(strategy, z, None, y).values()) - F.cross_entropy(z, y, label_smoothing=0.2) for z in (a, b)]
     same(*both)
 
@@ -312,7 +257,7 @@ def schedule_by_hand(m):
 
 @of("scheduled_temperature")
 def scheduled_is_soft_targets_at_each_moment(m):
-    s, t, y = random(1), random(2), torch.arange(6) % 4
+    s, t, y = random_logits(1), random_logits(2), torch.arange(6) % 4
     for passed, temperature in ((0.0, 9.0), (0.5, 5.0), (0.75, 3.0)):
         found = terms(m.ScheduledTemperature(9.0, 1.0, 0.7), s, t, y, progress=torch.tensor(passed))
         wanted = terms(SoftTargets(temperature, 0.7), s, t, y)
@@ -344,7 +289,7 @@ def noisy_by_hand(m):
 def noise_belongs_to_the_teacher(m):
     """A student at zero sees the teacher's noise; a teacher at zero has none, however large the student."""
     strategy, x = m.NoisyTeacher(1.0, 0.5, 4), torch.zeros(6, 1)
-    noise, s = strategy.draw(x, torch.Generator().manual_seed(0)), random(1)
+    noise, s = strategy.draw(x, torch.Generator().manual_seed(0)), random_logits(1)
     same(terms(strategy, s, torch.zeros_like(s), noise=noise)["regression"], 0.5 * s.square().sum(-1).mean())
     assert terms(strategy, s, s, noise=noise)["regression"] > 0.01
     zero(terms(m.NoisyTeacher(1.0, 0.0, 4), s, s, noise=noise), ["regression"])
@@ -488,7 +433,7 @@ def marginal_by_hand(m):
 
 @of("marginal_loss")
 def marginal_is_a_mean_over_pairs(m):
-    e, y = random(1, 7, 3), torch.arange(7) % 3
+    e, y = random_logits(1, 7, 3), torch.arange(7) % 3
     total = 0.0
     for i in range(7):
         for j in range(7):
@@ -521,7 +466,7 @@ def marginal_asks_the_student_once_and_passes_the_rest_on(m):
 def additive_by_hand(m):
     same(terms(m.AdditiveMargin(LN(3)), THREE, None, [0])["margin"], LN(2))  # odds 3 become odds 1
     same(terms(m.AdditiveMargin(LN(3)), THREE, None, [1])["margin"], LN(10))  # odds 1/3 become odds 1/9
-    s, y = random(1), torch.arange(6) % 4
+    s, y = random_logits(1), torch.arange(6) % 4
     same(terms(m.AdditiveMargin(0.0), s, None, y)["margin"], terms(HardLabels(), s, None, y)["hard"])
     losses = [terms(m.AdditiveMargin(v), s, None, y)["margin"] for v in (0.0, 1.0, 3.0)]
     assert losses[0] < losses[1] < losses[2]
@@ -544,7 +489,7 @@ def densely_by_hand(m):
 @of("teacher_assistant")
 def guides_teach_like_their_mean_answer(m):
     """The mean of the divergences and the divergence from the mean answer differ by a constant of the guides alone."""
-    s, guides = random(1).requires_grad_(), [random(i) for i in (2, 3, 4)]
+    s, guides = random_logits(1).requires_grad_(), [random_logits(i) for i in (2, 3, 4)]
     net = Net(guides[0], {"assistant1": guides[1], "assistant2": guides[2]})
     found = terms(m.DenselyGuided((nn.Identity(), nn.Identity()), 2.0, 1.0), s, net)["soft"]
     mean = sum((g / 2).softmax(-1) for g in guides).div(3).log()
@@ -567,15 +512,11 @@ def guides_keep_their_names(m):
     assert (plain.evaluations, together.evaluations) == (10, 30) and not plain.table.features
 
 
-ALL = [(name, check) for name, checks in CHECKS.items() for check in checks]
-
-
-@pytest.mark.parametrize(("name", "check"), [pytest.param(n, c, id=f"{n}: {c.__name__}") for n, c in ALL])
+@of.each
 def test_checks(name, check):
-    check(importlib.import_module(f"distill_helpers.strategies.{name}"))
+    check(of.original(name))
 
 
-# (module, what is wrong, the source as it is, the source with the fault)
 FAULTS = [
     ("dkd", "T² missing", "square = self.temperature**2", "square = 1"),
     ("dkd", "T for T²", "square = self.temperature**2", "square = self.temperature"),
@@ -722,27 +663,12 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [pytest.param(n, o, w, id=f"{n}: {what}") for n, what, o, w in FAULTS])
+@of.planted(FAULTS)
 def test_each_planted_fault_turns_a_check_red(name, old, new):
-    original = importlib.import_module(f"distill_helpers.strategies.{name}")
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{old!r} must stand in the source once"
-    broken = types.ModuleType(original.__name__)
-    exec(compile(source.replace(old, new), f"{name} with a fault", "exec"), broken.__dict__)
-    red = []
-    for check in CHECKS[name]:
-        try:
-            check(broken)
-        except (AssertionError, RuntimeError, InputError, KeyError):
-            red.append(check.__name__)
-    assert red
+    assert of.gone_red(name, old, new)
 
 
 # what holds for all of them
-
-
-def small():
-    return BigMLP(64, 8, 2, 5)
 
 
 def lively():
@@ -918,11 +844,6 @@ def test_a_student_that_equals_its_teacher_has_no_more_to_learn_from_it(strategy
     assert g.abs().max() < 1e-4
     elsewhere = strategy.loss(Net(lambda x: 0.5 * x @ w.roll(1, 1), peer=lambda x: x @ same_as), teacher, b)
     assert sum(v for k, v in elsewhere.items() if "hard" not in k) > 1e-2
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 @each

@@ -1,19 +1,16 @@
 """The supervised strategies of notebook 08: each by hand, by property, in a fleet, and by mutation (see test_strategies_outputs)."""
 
-import importlib
-import inspect
 import math
-import types
-from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 import torch
+from mutation import RED, Checks
+from stand_ins import SHORT, Net, batch, gap, random_logits, rows, same, small
 from torch.nn import functional as F
 
 from distill_helpers.checks import InputError
 from distill_helpers.data import ViewPool
-from distill_helpers.models import BigMLP
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import (
     AdjustedTargets,
@@ -34,66 +31,18 @@ from distill_helpers.strategies import (
     SoftTargets,
     VirtualAdversarial,
 )
-from distill_helpers.strategies.contract import Batch, Strategy
+from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
-from distill_helpers.training import Recipe, distill
+from distill_helpers.training import distill
 
 LN = math.log
-SHORT = Recipe(steps=6, batch_size=16, lr=1e-2, check_every=3)
-CHECKS = defaultdict(list)
-
-
-@pytest.fixture(autouse=True)
-def no_cache(monkeypatch):
-    monkeypatch.delenv("DISTILL_CACHE", raising=False)
-
-
-def of(module):
-    """Marks a check of the strategies in ``module``."""
-
-    def keep(check):
-        CHECKS[module].append(check)
-        return check
-
-    return keep
-
-
-class Net:
-    """Stands in for student and teacher: logits are a function of x, or constants. ``seen`` keeps the inputs it was asked about."""
-
-    def __init__(self, logits, **features):
-        self.logits, self.features, self.seen = logits, features, []
-
-    def __call__(self, asked):
-        x = asked.x if isinstance(asked, Batch) else asked
-        self.seen.append(x)
-        value = lambda v: v(x) if callable(v) else v
-        return Outputs(value(self.logits), FeatureDict({k: value(v) for k, v in self.features.items()}))
-
-    live = __call__
+of = Checks(red=(*RED, TypeError))
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 def linear(w):
     """logits = x w, w [D, C]."""
     return Net(lambda x: x.flatten(1) @ w)
-
-
-def rows(*values):
-    return torch.tensor(values, dtype=torch.double)
-
-
-def random(seed, count=6, classes=4):
-    return 2 * torch.randn(count, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-
-
-def batch(x, y=None, noise=None):
-    index = torch.arange(len(x))
-    return Batch(x, None if y is None else torch.as_tensor(y), index, torch.zeros_like(index), noise or {}, 0.0)
-
-
-def same(value, wanted, tolerance=1e-6):
-    value, wanted = (float(torch.as_tensor(v).detach()) for v in (value, wanted))
-    assert value == pytest.approx(wanted, abs=tolerance)
 
 
 # adversarial training
@@ -178,19 +127,19 @@ def shifted_by_hand(m):
 @of("adjusted_targets")
 def smoothed_by_hand(m):
     """Wrong answers become (0.9 + 0.025, 0.025, ...) after the softmax at T; right ones stay."""
-    t, y = random(1), torch.tensor([0, 1, 2, 3, 0, 1])
+    t, y = random_logits(1), torch.tensor([0, 1, 2, 3, 0, 1])
     y[0] = t[0].argmax()
     y[1] = (t[1].argmax() + 1) % 4
     p = (m.AdjustedTargets(3.0, 1.0, "smooth", 0.1).smoothed(t, y) / 3).softmax(-1)
     torch.testing.assert_close(p[0], (t[0] / 3).softmax(-1))
     torch.testing.assert_close(p[1], 0.9 * F.one_hot(y[1], 4).double() + 0.025)
     exact = m.AdjustedTargets(3.0, 1.0, "smooth", 0.0).smoothed(t, y)
-    assert exact.isfinite().all() and kl_from_logits(exact, random(2), 3.0).isfinite()
+    assert exact.isfinite().all() and kl_from_logits(exact, random_logits(2), 3.0).isfinite()
 
 
 @of("adjusted_targets")
 def adjusted_loss_by_hand(m):
-    s, t, y = random(2), random(1), torch.tensor([0, 1, 2, 3, 0, 1])
+    s, t, y = random_logits(2), random_logits(1), torch.tensor([0, 1, 2, 3, 0, 1])
     right = t.argmax(-1)
     found = m.AdjustedTargets(2.0, 0.75).loss(Net(s), Net(t), batch(torch.zeros(6, 1), y))
     same(found["soft"], 0.75 * 4 * kl_from_logits(m.shifted(t, y), s, 2.0))
@@ -204,7 +153,7 @@ def adjusted_loss_by_hand(m):
 
 @of("adjusted_targets")
 def adjusted_targets_are_always_right(m):
-    t, y = random(3), torch.tensor([3, 2, 1, 0, 3, 2])
+    t, y = random_logits(3), torch.tensor([3, 2, 1, 0, 3, 2])
     for z in (m.shifted(t, y), m.AdjustedTargets(adjustment="smooth").smoothed(t, y)):
         assert torch.equal(z.argmax(-1), y)
     torch.testing.assert_close(m.shifted(t, y).sort(-1).values, t.sort(-1).values)
@@ -225,7 +174,7 @@ def relabelled_by_hand(m):
 
 @of("relabelling")
 def inner_sees_the_new_labels(m):
-    s, t, y = random(1, classes=2), random(2, classes=2), torch.tensor([0, 1, 0, 1, 0, 1])
+    s, t, y = random_logits(1, classes=2), random_logits(2, classes=2), torch.tensor([0, 1, 0, 1, 0, 1])
     found = m.Relabelled(SoftTargets(2.0, 0.4), 0.7).loss(Net(s), Net(t), batch(torch.zeros(6, 1), y))
     wanted = SoftTargets(2.0, 0.4).loss(Net(s), Net(t), batch(torch.zeros(6, 1), m.relabelled(t, y, 0.7)))
     assert found.keys() == wanted.keys()
@@ -258,7 +207,7 @@ def each_example_has_its_own_class(m):
 
 @of("jacobian_matching")
 def the_teacher_gets_no_gradient(m):
-    w, v = random(1, 2, 3).requires_grad_(), random(2, 2, 3).requires_grad_()
+    w, v = random_logits(1, 2, 3).requires_grad_(), random_logits(2, 2, 3).requires_grad_()
     found = m.JacobianMatching(HardLabels()).loss(linear(w), linear(v), batch(rows([0.5, 0.5]), [0]))["jacobian"]
     mine, theirs = torch.autograd.grad(found, (w, v), allow_unused=True)
     assert mine is not None and mine.abs().max() > 1e-3 and theirs is None
@@ -287,8 +236,8 @@ def smoothness_by_hand(m):
 
 @of("virtual_adversarial")
 def more_iterations_find_a_worse_direction(m):
-    w = random(5, 12, 4)
-    x, d = torch.rand(8, 12, dtype=torch.double, generator=torch.Generator().manual_seed(1)), random(6, 8, 12)
+    w = random_logits(5, 12, 4)
+    x, d = torch.rand(8, 12, dtype=torch.double, generator=torch.Generator().manual_seed(1)), random_logits(6, 8, 12)
     few, many = (push(linear(w), None, d, m.VirtualAdversarial(HardLabels(), 1.0, 0.05, 1e-3, k), x) for k in (1, 8))
     blind = kl_from_logits(x @ w, (x + 0.05 * m.unit(d)) @ w)
     assert many > few > blind
@@ -299,7 +248,7 @@ def more_iterations_find_a_worse_direction(m):
 @of("virtual_adversarial")
 def only_the_moved_answer_learns(m):
     """The gradient is that of KL(constant || student(x + r)), r a constant as well; the inner strategy's terms come besides."""
-    w = random(5, 2, 4).requires_grad_()
+    w = random_logits(5, 2, 4).requires_grad_()
     strategy, d, x = m.VirtualAdversarial(HardLabels(), 1.0, 0.5), rows([1.0, 2.0]), rows([0.5, 0.25])
     student = linear(w)
     found = strategy.loss(student, None, batch(x, [1], {"direction": d}))
@@ -317,8 +266,8 @@ def only_the_moved_answer_learns(m):
 
 @of("combined")
 def combined_adds_up(m):
-    s, t, y = random(1), random(2), torch.arange(6) % 4
-    student, teacher = Net(s, embedding=random(3)), Net(t, hidden2=random(4))
+    s, t, y = random_logits(1), random_logits(2), torch.arange(6) % 4
+    student, teacher = Net(s, {"embedding": random_logits(3)}), Net(t, {"hidden2": random_logits(4)})
     parts = (SoftTargets(2.0, 0.5), SimilarityPreserving("embedding", "hidden2", labels=0.0), Mixup())
     strategy = m.Combined(parts)
     x = torch.zeros(6, 1)
@@ -345,9 +294,9 @@ def combined_prepares_and_asks_once(m):
             return "shuffled"
 
     assert m.Combined((SoftTargets(), ShuffledTeacher(FunctionMatching()))).prepare_teacher(Known()) == "shuffled"
-    seen, x = Net(lambda x: x), random(3)
+    seen, x = Net(lambda x: x), random_logits(3)
     both = m.Combined((SoftTargets(2.0, 1.0), VirtualAdversarial(Asking())))
-    both.loss(seen, Net(random(2)), batch(x, None, {"direction": random(4)}))
+    both.loss(seen, Net(random_logits(2)), batch(x, None, {"direction": random_logits(4)}))
     assert sum(asked is x for asked in seen.seen) == 1
 
 
@@ -358,15 +307,11 @@ class Asking(Strategy):
         return {"again": 0 * student(batch.x).logits.sum()}
 
 
-ALL = [(name, check) for name, checks in CHECKS.items() for check in checks]
-
-
-@pytest.mark.parametrize(("name", "check"), [pytest.param(n, c, id=f"{n}: {c.__name__}") for n, c in ALL])
+@of.each
 def test_checks(name, check):
-    check(importlib.import_module(f"distill_helpers.strategies.{name}"))
+    check(of.original(name))
 
 
-# (module, what is wrong, the source as it is, the source with the fault)
 FAULTS = [
     ("adversarial_training", "downhill", "moved + 2.5 * eps", "moved - 2.5 * eps"),
     ("adversarial_training", "no sign", "slope.sign()", "slope"),
@@ -431,27 +376,12 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [pytest.param(n, o, w, id=f"{n}: {what}") for n, what, o, w in FAULTS])
+@of.planted(FAULTS)
 def test_each_planted_fault_turns_a_check_red(name, old, new):
-    original = importlib.import_module(f"distill_helpers.strategies.{name}")
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{old!r} must stand in the source once"
-    broken = types.ModuleType(original.__name__)
-    exec(compile(source.replace(old, new), f"{name} with a fault", "exec"), broken.__dict__)
-    red = []
-    for check in CHECKS[name]:
-        try:
-            check(broken)
-        except (AssertionError, RuntimeError, InputError, KeyError, TypeError):
-            red.append(check.__name__)
-    assert red
+    assert of.gone_red(name, old, new)
 
 
 # what holds for all of them
-
-
-def small():
-    return BigMLP(64, 8, 2, 5)
 
 
 SIMILAR = SimilarityPreserving("hidden2", "hidden2", 30.0, 0.0)
@@ -477,7 +407,7 @@ def setting(strategy, count=6, seed=0):
     make = torch.Generator().manual_seed(seed)
     w = [torch.randn(7, 5, generator=make, dtype=torch.double) for _ in range(2)]
     x = torch.rand(count, 7, generator=make, dtype=torch.double)
-    nets = [Net(lambda x, w=v: x @ w, hidden2=lambda x, w=v: (x @ w).relu()) for v in w]
+    nets = [Net(lambda x, w=v: x @ w, {"hidden2": lambda x, w=v: (x @ w).relu()}) for v in w]
     return *nets, batch(x, torch.arange(count) % 5, strategy.draw(x, make)), w
 
 
@@ -544,11 +474,6 @@ def test_a_student_that_equals_a_right_teacher_has_no_more_to_learn_from_it(stra
     (g,) = torch.autograd.grad(soft, w)
     same(soft, 0, 1e-6)
     assert g.abs().max() < 1e-5
-
-
-def gap(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max((a[k] - b[k]).abs().max().item() for k in a)
 
 
 @each

@@ -3,14 +3,11 @@
 A check takes a module; the mutation test gives it a copy of that module with one fault planted in its source.
 """
 
-import importlib
-import inspect
-import types
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from mutation import Checks
 from torch import nn
 
 from distill_helpers.checks import InputError
@@ -25,18 +22,8 @@ from distill_helpers.training.fleet import Student
 from distill_helpers.training.randomness import build_seeded
 
 SHORT = Recipe(steps=12, batch_size=16, lr=1e-2, check_every=6)
-CHECKS = defaultdict(list)
-STRATEGY, MODEL = "distill_helpers.strategies.student_dropout", "distill_helpers.models.dropped_student"
-
-
-def of(module):
-    """Marks a check of what stands in ``module``."""
-
-    def keep(check):
-        CHECKS[module].append(check)
-        return check
-
-    return keep
+of = Checks("distill_helpers")
+STRATEGY, MODEL = "strategies.student_dropout", "models.dropped_student"
 
 
 def plain():
@@ -160,12 +147,9 @@ def passes_of_the_model(m):
     assert all(torch.equal(mask, torch.ones_like(mask)) for mask in model.buffers())
 
 
-ALL_CHECKS = [(module, check) for module, checks in CHECKS.items() for check in checks]
-
-
-@pytest.mark.parametrize(("module", "check"), ALL_CHECKS, ids=lambda v: getattr(v, "__name__", ""))
-def test_check(module, check):
-    check(importlib.import_module(module))
+@of.each
+def test_check(name, check):
+    check(of.original(name))
 
 
 BLOCK = 'block.up(inner * getattr(self, f"mask_block{number}"))'
@@ -201,20 +185,9 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("module", "old", "new"), [pytest.param(m, o, w, id=what) for m, what, o, w in FAULTS])
-def test_each_planted_fault_turns_a_check_red(module, old, new):
-    original = importlib.import_module(module)
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{old!r} must stand in the source once"
-    broken = types.ModuleType(original.__name__)
-    exec(compile(source.replace(old, new), "with a fault", "exec"), broken.__dict__)
-    red = []
-    for check in CHECKS[module]:
-        try:
-            check(broken)
-        except (AssertionError, RuntimeError, InputError, KeyError):
-            red.append(check.__name__)
-    assert red
+@of.planted(FAULTS)
+def test_each_planted_fault_turns_a_check_red(name, old, new):
+    assert of.gone_red(name, old, new)
 
 
 def test_without_a_mask_it_is_the_course_student():
