@@ -23,7 +23,8 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
 }
 WIDGETS = [("01_counting_the_big_mlp", "width", 0), ("03_exploding_and_vanishing_gradients", "depth", 0),
-           ("07_soft_targets", "temperature", 0)]  # fmt: skip
+           ("07_soft_targets", "temperature", 0), ("08_supervised_strategies", "eps", 0), ("11_robust_students", "share", 0)]  # fmt: skip
+CHOICES = [("04_taming_deep_networks", "net"), ("12_strategy_tournament", "second")]
 
 
 def chromium():
@@ -118,13 +119,18 @@ def run_all(page, lab, stem):
     page.wait_for_function(done, timeout=420_000)
 
 
-@pytest.mark.parametrize(("stem", "slider", "which"), WIDGETS, ids=[w[0] for w in WIDGETS])
-def test_the_picture_follows_the_slider(page, lab, stem, slider, which):
-    run_all(page, lab, stem)
+def only_meant_errors(page, stem):
+    """As many errors on the page as cells that raise on purpose, and nothing on stderr."""
     cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
     meant = sum("raises-exception" in cell["metadata"].get("tags", []) for cell in cells)
     assert page.locator(".jp-Notebook .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'] pre, "
                         ".jp-Notebook [data-mime-type='application/vnd.jupyter.error']").count() == meant  # fmt: skip
+
+
+@pytest.mark.parametrize(("stem", "slider", "which"), WIDGETS, ids=[w[0] for w in WIDGETS])
+def test_the_picture_follows_the_slider(page, lab, stem, slider, which):
+    run_all(page, lab, stem)
+    only_meant_errors(page, stem)
     picture = page.locator(f"svg[data-{slider}]").nth(which)
     picture.scroll_into_view_if_needed()
     box = page.locator(".jupyter-widgets.widget-vbox").filter(has=page.locator(f"svg[data-{slider}]")).nth(which)
@@ -141,4 +147,20 @@ def test_the_picture_follows_the_slider(page, lab, stem, slider, which):
     shown, readout = picture.get_attribute(f"data-{slider}"), box.locator(".widget-readout").first.inner_text()
     assert float(shown) == pytest.approx(float(readout), rel=0.02, abs=0.51 if "." not in shown else 0.01)
     assert float(shown) > float(before)
+    assert picture.inner_html() != drawn
+
+
+@pytest.mark.parametrize(("stem", "choice"), CHOICES, ids=[c[0] for c in CHOICES])
+def test_the_picture_follows_the_choice(page, lab, stem, choice):
+    run_all(page, lab, stem)
+    only_meant_errors(page, stem)
+    picture = page.locator(f"svg[data-{choice}]").first
+    picture.scroll_into_view_if_needed()
+    box = page.locator(".jupyter-widgets.widget-vbox").filter(has=page.locator(f"svg[data-{choice}]")).first
+    menu = box.locator(".widget-dropdown").filter(has=page.locator(".widget-label", has_text=choice)).locator("select")
+    before, drawn = picture.get_attribute(f"data-{choice}"), picture.inner_html()
+    other = next(text for text in menu.locator("option").all_inner_texts() if text != before)
+    menu.select_option(label=other)
+    page.wait_for_function(f"b => document.querySelector('svg[data-{choice}]').dataset['{choice}'] !== b", arg=before)
+    assert picture.get_attribute(f"data-{choice}") == other
     assert picture.inner_html() != drawn
