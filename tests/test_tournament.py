@@ -11,7 +11,7 @@ import torch
 from distill_helpers import strategies
 from distill_helpers.course.entries import ENTRIES, grid, on_embedding, two_stages
 from distill_helpers.course.few_labels import BUDGETS, STUDENTS, TEACHERS
-from distill_helpers.course.recorded import nb12_tournament
+from distill_helpers.course.recorded import nb12_costs, nb12_tournament
 from distill_helpers.course.recorded.nb12_tournament import shuffled
 from distill_helpers.course.records import read_record
 from distill_helpers.data import ImageSet, make_views
@@ -158,3 +158,11 @@ def test_the_record_chose_by_validation_and_holds_a_control_for_every_strategy_t
         entry = ENTRIES[name]
         controlled = bool(entry.teacher) and entry.family != "control" and not entry.live
         assert rows.control.notna().all() == controlled and rows.agreement.notna().all() == bool(entry.teacher)
+
+
+def test_the_costs_say_who_asks_live():
+    costs = read_record(nb12_costs.__name__).set_index("entry")
+    assert set(costs.index) == {name for name, entry in ENTRIES.items() if entry.teacher}
+    for name, row in costs.iterrows():
+        assert (row.each_step > 0) == ENTRIES[name].live, name
+        assert row.evaluations == row.table + BUDGETS[ENTRIES[name].division].steps * row.each_step

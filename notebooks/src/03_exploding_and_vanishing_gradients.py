@@ -77,6 +77,7 @@ def chi(q, slope, gain, samples=2_000_000):
     z = torch.randn(samples, dtype=torch.double)
     return gain**2 * slope(q**0.5 * z).square().mean()
 
+# %%
 drawn = chi(1.0, lambda h: 1 - h.tanh() ** 2, 1.5)
 exact = mean_field.gradient_factor(1.0, torch.tanh, 1.5)
 print("drawing samples and the package's integral agree to one percent:", bool(abs(drawn / exact - 1) < 0.01))

@@ -13,7 +13,7 @@ import distill_helpers as dh
 from distill_helpers import measure
 from distill_helpers.course.entries import ENTRIES
 from distill_helpers.course.few_labels import BUDGETS, few_views
-from distill_helpers.course.recorded import nb12_tournament as tournament
+from distill_helpers.course.recorded import nb12_costs, nb12_tournament as tournament
 from distill_helpers.measure.ranking import best_by_luck, probability_best, rank_interval
 
 dh.start(seed=0)
@@ -134,20 +134,23 @@ print("of these, ask the teacher live:", "; ".join(n for n in above if ENTRIES[n
 # %% [markdown]
 # ## What each costs
 #
-# A gain has a price: further networks to train, the teacher asked live instead of looked up, and time. Here are the best ten of each division, with the setting that each chose on validation.
+# A gain has a price: further networks to train, inputs for the teacher to answer, and time. Teacher evaluations were counted in a recorded run of their own. Here are the perceptron's entries and their prices, each at the setting that it chose on validation.
 
 # %%
+costs = dh.read_record(nb12_costs.__name__).set_index("entry").evaluations
+
 def priced(names):
     rows = record[record.entry.isin(names)].groupby("entry", sort=False)
-    kept = rows[["family", "choice", "added", "teacher_evaluations"]].first().join(rows[["accuracy", "nll", "ece", "training_s"]].mean())
+    kept = rows[["choice", "added"]].first().join(rows[["accuracy", "nll", "ece", "training_s"]].mean())
     kept.insert(1, "gain over labels", [str(gain(n)).split(" (")[0] for n in kept.index])
-    return kept.loc[list(names)].reset_index().drop(columns="family")
+    kept.insert(3, "teacher evaluations", [int(costs.get(n, 0)) for n in kept.index])
+    return kept.loc[list(names)].reset_index()
 
-formats = {"added": "{:,}", "teacher_evaluations": "{:,}", "accuracy": "{:.4f}", "nll": "{:.3f}", "ece": "{:.3f}", "training_s": "{:.1f}"}
-dh.table(priced(parts["perceptron"][:10]), "The perceptron's best ten: parameters added, teacher evaluations and seconds for one student", formats)
+formats = {"added": "{:,}", "teacher evaluations": "{:,}", "accuracy": "{:.4f}", "nll": "{:.3f}", "ece": "{:.3f}", "training_s": "{:.1f}"}
+dh.table(priced(parts["perceptron"]), "The perceptron division: parameters added, inputs the teacher answers, and seconds of one core for one student", formats)
 
 # %%
-dh.table(priced(parts["convolutional"][:10]), "The convolutional division", formats)
+dh.table(priced(parts["convolutional"]), "The convolutional division", formats)
 
 # %% [markdown]
 # ## Who is best, and how sure are we?

@@ -7,25 +7,22 @@ learning rates for critics alone were chosen on the validation digits too, befor
 from dataclasses import replace
 from functools import lru_cache
 
-import torch
-
+from distill_helpers.course.few_labels import BUDGETS, few_views, teacher
 from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy, agreement, nll
-from distill_helpers.models import BigMLP, digits_student
+from distill_helpers.models import digits_student
 from distill_helpers.strategies.controls import ShuffledTeacher
 from distill_helpers.strategies.discriminator import Adversarial, Watched
 from distill_helpers.strategies.hard_labels import HardLabels
 from distill_helpers.strategies.logit_regression import LogitRegression
 from distill_helpers.strategies.schedule import Grid
 from distill_helpers.strategies.soft_targets import SoftTargets
-from distill_helpers.training import Recipe, Teacher, distill, fit
-from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training import Teacher, distill
 
 NAME = "10_game"
 DATA = ["mnist5k.npz"]
 SEEDS, SEARCH_SEEDS = tuple(range(16)), (100, 101)
-TEACHER = Recipe(steps=1000, lr=1e-3)
-FAST = Recipe(steps=600, lr=1e-2, weight_decay=0.05, opponent_lr=1e-2)
+FAST = replace(BUDGETS["perceptron"], steps=600, opponent_lr=1e-2)
 SLOW = replace(FAST, lr=3e-3)  # a critic alone
 PENALTY = 0.3  # of the critic's gradient, where the weight is what is tried
 
@@ -39,21 +36,17 @@ ARMS = {
 SETTINGS = [{"regime": regime, "arm": arm} for regime, arms in ARMS.items() for arm in arms]
 
 
-@lru_cache(maxsize=1)
 def teacher_net():
-    """670,000 parameters with dropout, trained on all 3,500 training digits: the teacher of the tournament."""
-    model = build_seeded(lambda: BigMLP(784, 512, 2, 10, dropout=0.2), 0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        fit(model, make_views(load_digits().train, 32, 2), TEACHER)
-    return model.eval()
+    """The teacher of the tournament, in evaluation mode."""
+    return teacher("big").module
 
 
 @lru_cache(maxsize=2)
 def pool_and_teacher(regime: str):
     """200 digits with labels, or 3,500 without, in 32 views; and the teacher's answers to them."""
-    train = load_digits().train
-    pool = make_views(train.per_class(20, seed=0) if regime == "200 labels" else train.without_labels(), 32, 2)
+    if regime == "200 labels":
+        return few_views(), teacher("big")
+    pool = make_views(load_digits().train.without_labels(), 32, 2)
     return pool, Teacher(teacher_net()).over(pool)
 
 

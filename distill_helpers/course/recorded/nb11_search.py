@@ -2,11 +2,10 @@
 
 from functools import lru_cache
 
-import torch
-
+from distill_helpers.course.few_labels import BUDGETS, few_views
+from distill_helpers.course.few_labels import teacher as few_labels_teacher
 from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy
-from distill_helpers.models import BigMLP
 from distill_helpers.models.dropped_student import dropped_digits_student
 from distill_helpers.strategies import (
     AdditiveMargin,
@@ -21,16 +20,13 @@ from distill_helpers.strategies import (
     SoftTargets,
 )
 from distill_helpers.strategies.student_dropout import StudentDropout
-from distill_helpers.training import Recipe, Teacher, distill, fit
-from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training import Teacher, distill
 
 NAME = "11_search"
 DATA = ["mnist5k.npz"]
 SEEDS = (100, 101, 102)
-PER_CLASS = 20  # 200 labelled digits
 WEIGHT = 0.9  # of the teacher, as in notebook 07
-RECIPE = Recipe(steps=1000, lr=1e-2, weight_decay=0.05)
-TEACHING = Recipe(steps=1000, lr=1e-3)
+RECIPE = BUDGETS["perceptron"]
 
 
 def combined(dropout=None, mixup=None, softmax=None, marginal=None):
@@ -62,24 +58,18 @@ SETTINGS = [{"method": name, "choice": i} for name, (_, values) in METHODS.items
 @lru_cache(maxsize=2)
 def views(regime: str = "200 labels"):
     """32 views of the labelled training digits: 200 of them, or all 3,500."""
-    train = load_digits().train
-    return make_views(train.per_class(PER_CLASS, seed=0) if regime == "200 labels" else train, 32, 2)
+    return few_views() if regime == "200 labels" else make_views(load_digits().train, 32, 2)
 
 
-@lru_cache(maxsize=1)
 def big():
-    """670,000 parameters with dropout, trained on all 3,500 training digits."""
-    model = build_seeded(lambda: BigMLP(784, 512, 2, 10, dropout=0.2), 0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        fit(model, views("all labels"), TEACHING)
-    return model
+    """The teacher of the tournament, in evaluation mode."""
+    return few_labels_teacher("big").module
 
 
 @lru_cache(maxsize=2)
 def teacher(regime: str = "200 labels"):
     """The big model, and its answers to the views of the regime."""
-    return Teacher(big()).over(views(regime))
+    return few_labels_teacher("big") if regime == "200 labels" else Teacher(big()).over(views(regime))
 
 
 def trained(strategy, seeds, regime: str = "200 labels"):

@@ -40,7 +40,8 @@ def run(setting: dict, seeds=SEEDS) -> list[dict]:
     """One entry: search on validation, then fresh seeds and the test digits, and the same with shuffled answers, one row a seed.
 
     "training_s" and "entry_s" are seconds of processor time, for one student and for the whole entry, so that what else the
-    machine does hardly counts.
+    machine does hardly counts. "teacher_evaluations" also counts what the shared teacher was asked by entries before, in the same
+    process; ``nb12_costs`` has the right figures.
     """
     name, test, begun = setting["entry"], load_digits().test, time.process_time()
     entry, tried = ENTRIES[name], search(setting["entry"])
