@@ -159,8 +159,9 @@ def test_the_picture_follows_the_choice(page, lab, stem, choice):
     box = page.locator(".jupyter-widgets.widget-vbox").filter(has=page.locator(f"svg[data-{choice}]")).first
     menu = box.locator(".widget-dropdown").filter(has=page.locator(".widget-label", has_text=choice)).locator("select")
     before, drawn = picture.get_attribute(f"data-{choice}"), picture.inner_html()
-    other = next(text for text in menu.locator("option").all_inner_texts() if text != before)
-    menu.select_option(label=other)
+    options = [text.replace("\xa0", " ") for text in menu.locator("option").all_inner_texts()]
+    other = next(text for text in options if text != before)
+    menu.select_option(index=options.index(other))
     page.wait_for_function(f"b => document.querySelector('svg[data-{choice}]').dataset['{choice}'] !== b", arg=before)
     assert picture.get_attribute(f"data-{choice}") == other
     assert picture.inner_html() != drawn

@@ -92,7 +92,7 @@ BAD = [
     (lambda: BigMLP(784, 8, 0, 10), "depth must be at least 1, but 0 was given."),
     (lambda: BigMLP(784, 8, 1.5, 10), "depth must be a whole number, but 1.5 was given."),
     (lambda: BigMLP(784, 8, 2, 10, dropout=1.2), "dropout must be from 0 to 1, but 1.2 was given."),
-    (lambda: PlainPerceptron(784, 8, 10, "gelu"), "activation must be one of 'relu', 'tanh', 'none', but 'gelu' was given."),
+    (lambda: PlainPerceptron(784, 8, 10, "sine"), "activation must be one of 'relu', 'tanh', 'gelu', 'none', but 'sine' was given."),
     (lambda: PlainPerceptron(784, -8, 10), "hidden must be at least 1, but -8 was given."),
     (lambda: ResidualStudent(784, 8, 0, 1, 10), "inner must be at least 1, but 0 was given."),
     (lambda: ResidualStudent(784, 8, 4, 0, 10), "blocks must be at least 1, but 0 was given."),
