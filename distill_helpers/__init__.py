@@ -2,9 +2,16 @@
 
 Notebooks write ``import distill_helpers as dh``. Every public name is loaded the first time it is used, so importing
 the package costs little more than importing torch.
+
+Threads that wait for each other spin by default, which makes a machine that is busy with something else several times slower.
+Importing the package before torch asks them to sleep instead, unless the environment says otherwise.
 """
 
+import os
 from importlib import import_module
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP, which torch brings on Linux; read when it is loaded
+os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP, on macOS and Windows
 
 _HOME = {
     # data and models

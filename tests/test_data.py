@@ -97,21 +97,21 @@ def test_an_image_set_gives_floats_subsets_and_balanced_samples():
 def test_every_view_is_a_shift_of_its_image(n, views, shift, seed):
     data = images(n)
     pool = make_views(data, views, shift, seed)
-    assert pool.views.shape == (views, *data.images.shape) and pool.views.dtype == torch.uint8
-    assert torch.equal(pool.views[0], data.images)
+    assert pool.pixels.shape == (views, *data.images.shape) and pool.pixels.dtype == torch.uint8
+    assert torch.equal(pool.pixels[0], data.images)
     padded = torch.nn.functional.pad(data.images, [shift] * 4)
     steps = range(2 * shift + 1)
     windows = [padded[:, :, d : d + 5, r : r + 5] for d in steps for r in steps]
-    for view in pool.views:
+    for view in pool.pixels:
         for i in range(n):
             assert any(torch.equal(view[i], window[i]) for window in windows)
-    assert torch.equal(pool.views, make_views(data, views, shift, seed).views)
+    assert torch.equal(pool.pixels, make_views(data, views, shift, seed).pixels)
 
 
 def test_views_differ_between_images_and_seeds_and_cover_all_moves():
     data = ImageSet(torch.zeros(400, 1, 7, 7, dtype=torch.uint8), torch.zeros(400, dtype=torch.int64), 1, "dots")
     data.images[:, 0, 3, 3] = 255
-    first, second = (make_views(data, 2, 2, seed).views[1].flatten(1).long().argmax(1) for seed in (0, 1))
+    first, second = (make_views(data, 2, 2, seed).pixels[1].flatten(1).long().argmax(1) for seed in (0, 1))
     assert not torch.equal(first, second)
     assert {(int(p) // 7 - 3, int(p) % 7 - 3) for p in first} == {(d, r) for d in range(-2, 3) for r in range(-2, 3)}
 
@@ -119,16 +119,16 @@ def test_views_differ_between_images_and_seeds_and_cover_all_moves():
 def test_a_pool_looks_up_any_view_of_any_image():
     pool = make_views(images(6), 4, 1)
     view, index = torch.tensor([[3, 0], [1, 1]]), torch.tensor([[5, 2], [0, 5]])
-    x = pool.x(view, index)
+    x = pool.inputs(view, index)
     assert x.shape == (2, 2, 2, 5, 5) and x.dtype == torch.float32
     for i in range(2):
         for j in range(2):
-            torch.testing.assert_close(x[i, j], pool.views[view[i, j], index[i, j]].float() / 255)
+            torch.testing.assert_close(x[i, j], pool.pixels[view[i, j], index[i, j]].float() / 255)
 
 
 def test_a_pool_moves_with_its_tree_of_targets():
-    pool = ViewPool(make_views(images(4), 2).views, {"boxes": torch.zeros(4, 3, 4), "tokens": (torch.zeros(4, 7),)}, 3, "boxes")
+    pool = ViewPool(make_views(images(4), 2).pixels, {"boxes": torch.zeros(4, 3, 4), "tokens": (torch.zeros(4, 7),)}, 3, "boxes")
     moved = pool.to("meta")
-    assert moved.views.device.type == moved.labels["boxes"].device.type == moved.labels["tokens"][0].device.type == "meta"
+    assert moved.pixels.device.type == moved.labels["boxes"].device.type == moved.labels["tokens"][0].device.type == "meta"
     assert pool.to("cpu") is pool
     assert pool.without_labels().labels is None and pool.without_labels().to("meta").labels is None

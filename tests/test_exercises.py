@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -81,6 +82,95 @@ def test_a_wrong_answer_is_shown_with_what_was_expected():
 def test_answers_of_another_kind_or_shape_are_wrong():
     assert not same("x", torch.ones(2), 1e-4) and not same(torch.ones(3), torch.ones(2), 1e-4)
     assert same([1.0, 2.0], torch.tensor([1.0, 2.0]), 1e-4) and same(2, 2.0, 1e-4) and not same(True, 1, 1e-4)
+    assert not same(torch.tensor([True, False]), torch.tensor([1.0, 0.0]), 1e-4) and not same(1 + 2j, 1.0, 1e-4)
+    assert not same(8.5, 8, 1e-1) and not same([1, 2, 3], [1, 2], 1e-4) and not same(torch.ones(1, 2), torch.ones(2), 1e-4)
+    assert not same(float("nan"), 1.0, 1e-4) and not same(None, 0, 1e-4) and not same("8", 8, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (np.int64(8), 8), (np.float64(0.5), 0.5), (np.float32(0.5), 0.5), (torch.tensor(8), 8), (torch.tensor([0.5]), 0.5), (8.0, 8), (8, 8.0),
+        (np.array([1.0, 2.0]), torch.tensor([1.0, 2.0])), ((1.0, 2.0), torch.tensor([1.0, 2.0])),
+        ([torch.tensor(1.0), 2.0], torch.tensor([1.0, 2.0])),
+        ((3, 4), [3, 4]), (torch.tensor([3, 4]), [3, 4]), ([np.int64(3), torch.tensor(4)], [3, 4]), (np.array(0.25), 0.25),
+        (0.25, torch.tensor(0.25)), (torch.tensor([0.25]), torch.tensor(0.25)), (np.True_, True),
+        (torch.tensor([1.0, 2.0], dtype=torch.float64), torch.tensor([1.0, 2.0])), (torch.tensor([1, 2]), torch.tensor([1.0, 2.0])),
+    ],
+)  # fmt: skip
+def test_right_numbers_of_another_type_are_right(given, wanted):
+    assert same(given, wanted, 1e-4)
+
+
+def spoiling(function):
+    """The answer, which then writes over everything that it was given."""
+
+    def answer(*given):
+        result = function(*given)
+        result = result.clone() if isinstance(result, torch.Tensor) else result
+        for value in given:
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, torch.Tensor):
+                    part.mul_(0).add_(1)
+            if isinstance(value, list):
+                value.clear()
+        return result
+
+    return answer
+
+
+@each
+def test_an_answer_that_writes_over_its_arguments_changes_nothing_for_any_other(exercise):
+    """Whatever it does in place, right stays right, each mistake keeps its name, and the next answer finds the exercise as it was."""
+    assert grade(exercise, spoiling(exercise.reference)).startswith(f"{exercise.id} passed")
+    for mistake in exercise.mistakes:
+        assert grade(exercise, spoiling(mistake.wrong)) == f"{exercise.id}: not yet. {mistake.message}"
+    assert grade(exercise, exercise.reference).startswith(f"{exercise.id} passed")
+    assert not any(isinstance(v, list) and not v for case in exercise.cases for v in case)
+
+
+def test_the_answers_that_used_to_be_judged_wrongly():
+    def clips_always_in_place(grads, limit):
+        norm = torch.cat([g.flatten() for g in grads]).norm()
+        return torch.cat([g.mul_(limit / norm).flatten() for g in grads])
+
+    assert "You also enlarge gradients below the limit" in grade(EXERCISES["04.1"], clips_always_in_place)
+
+    def soft_targets_in_place(student, teacher, T):
+        p, q = teacher.div_(T).softmax(-1), student.div_(T).log_softmax(-1)
+        return T**2 * (p * (p.log() - q)).sum(-1).mean()
+
+    assert grade(EXERCISES["07.1"], soft_targets_in_place).startswith("07.1 passed")
+
+    def counts_and_empties(widths):
+        total, before = 0, widths.pop(0)
+        while widths:
+            after = widths.pop(0)
+            total, before = total + before * after + after, after
+        return total
+
+    for _ in range(2):
+        assert grade(EXERCISES["01.1"], counts_and_empties).startswith("01.1 passed")
+    assert grade(EXERCISES["01.1"], EXERCISES["01.1"].reference).startswith("01.1 passed")
+
+
+def test_what_an_answer_returns_is_its_own():
+    """One list, filled anew in each call, and arguments handed back."""
+    exercise = Exercise("99.2", "Double.", lambda x: [2 * v for v in x], (([1, 2],), ([3, 4],)), (Mistake(lambda x: x, "That is x."),))
+    kept = []
+
+    def answer(x):
+        kept[:] = [2 * v for v in x]
+        return kept
+
+    assert grade(exercise, answer).startswith("99.2 passed")
+    assert grade(exercise, lambda x: x) == "99.2: not yet. That is x."
+
+
+def test_an_answer_that_cannot_be_compared_is_wrong_and_raises_nothing():
+    exercise = Exercise("99.3", "Root.", lambda x: x**0.5, ((4.0,),))
+    for odd in (object(), iter([1]), 10**400, torch.ones(2).to_sparse(), torch.tensor(1j), [[1], [1, 2]], {1: 2}):
+        assert grade(exercise, lambda x, odd=odd: odd).startswith("99.3: not yet. For (4) your answer is")
 
 
 def test_an_unknown_exercise_is_said():

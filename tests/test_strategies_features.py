@@ -454,6 +454,18 @@ def bare_contrast(s, t, temperature):
 
 summed = lambda function: lambda *given: function(*given) * given[0].shape[0]  # a sum over the batch in place of the mean
 raw = lambda x, dim=-1: x
+
+
+def cosines(x):
+    rays = feature_tools.unit(x.unsqueeze(0) - x.unsqueeze(1))
+    return rays @ rays.mT
+
+
+def by_rays(angles, huber=rkd.huber):
+    """An angle loss from any table of angles [B, B, B]."""
+    return lambda s, t: huber(angles(s) - angles(t)).sum() / (len(s) * (len(s) - 1) * (len(s) - 2))
+
+
 FAULTS = {
     "fitnets": {
         "sum for mean": (fitnets, "hint_loss", lambda p, h: 0.5 * (p - h).square().sum()),
@@ -489,9 +501,10 @@ FAULTS = {
         "mean with the zero diagonal": (rkd, "relative_distances",
                                         lambda x: feature_tools.pairwise_distances(x) / feature_tools.pairwise_distances(x).mean()),
         "squared distances": (rkd, "pairwise_distances", lambda x: feature_tools.pairwise_distances(x).square()),
-        "rays not normalised": (rkd, "unit", raw),
-        "angles at the wrong point": (rkd, "angles", lambda x: feature_tools.unit(x) @ feature_tools.unit(x).T),
+        "rays not normalised": (rkd, "angle_loss", by_rays(lambda x: (x.unsqueeze(0) - x.unsqueeze(1)) @ (x.unsqueeze(0) - x.unsqueeze(1)).mT)),
+        "angles at the wrong point": (rkd, "angle_loss", by_rays(lambda x: (feature_tools.unit(x) @ feature_tools.unit(x).T).expand(len(x), -1, -1))),
         "square for Huber": (rkd, "huber", lambda gap: 0.5 * gap.square()),
+        "square for Huber in angles": (rkd, "angle_loss", by_rays(cosines, lambda gap: 0.5 * gap.square())),
         "sum for mean": (rkd, "angle_loss", summed(rkd.angle_loss)),
         "distances summed": (rkd, "distance_loss", summed(rkd.distance_loss)),
     },

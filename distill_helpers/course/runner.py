@@ -1,8 +1,7 @@
-"""Running the notebooks: python -m distill_helpers.course.runner sync | check | course | record [NN ...]"""
+"""Running the notebooks: python -m distill_helpers.course.runner sync | check | course | record | recertify [NN ...]"""
 
 import argparse
 import csv
-import importlib
 import os
 import pkgutil
 import sys
@@ -12,9 +11,10 @@ from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from distill_helpers.checks import InputError, one_of
 from distill_helpers.course import recorded, sync
 from distill_helpers.course.paths import repository
-from distill_helpers.course.records import record
+from distill_helpers.course.records import parse_shard, problem_of, recertify, record, submit
 from distill_helpers.course.verdicts import forget_verdicts
 
 FIELDS = ("notebook", "seconds", "probe_s", "cpus", "device")
@@ -23,11 +23,12 @@ FIELDS = ("notebook", "seconds", "probe_s", "cpus", "device")
 def main(arguments=None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="runner", description=__doc__)
-    parser.add_argument("command", choices=("sync", "check", "course", "record"))
+    parser.add_argument("command", choices=("sync", "check", "course", "record", "recertify"))
     parser.add_argument("numbers", nargs="*", metavar="NN", help="notebook numbers; all by default")
     given = parser.parse_args(arguments)
     os.environ["DISTILL_UNATTENDED"] = "1"
-    return {"sync": run_sync, "check": run_check, "course": run_course, "record": run_record}[given.command](given.numbers)
+    commands = {"sync": run_sync, "check": run_check, "course": run_course, "record": run_record, "recertify": run_recertify}
+    return commands[given.command](given.numbers)
 
 
 def run_sync(numbers) -> int:
@@ -75,21 +76,67 @@ def run_course(numbers) -> int:
 
 
 def run_record(numbers) -> int:
-    """Make the recorded runs of the notebooks named, from cold."""
+    """Make what is missing, damaged or stale in the recorded runs of the notebooks named.
+
+    From the environment: FRESH=1 makes all of it anew; SHARD=i/n takes every n-th entry, from i on; SLURM=n submits n such shards.
+    """
+    chosen = recorded_runs(numbers)
+    try:
+        shard, fresh, tasks = parse_shard(os.environ.get("SHARD")), _switched_on("FRESH"), os.environ.get("SLURM")
+        if tasks and not tasks.isdecimal():
+            raise InputError(f"SLURM must be a whole number of tasks, but {tasks!r} was given.")
+        for name in chosen if tasks else ():
+            print(f"{name}: submitted {', '.join(str(job.job_id) for job in submit(name, int(tasks)))}", flush=True)
+        for name in () if tasks else chosen:
+            with tempfile.TemporaryDirectory() as cold:
+                os.environ["DISTILL_CACHE"] = cold
+                begun = time.perf_counter()
+                path = record(name, workers=_workers(), shard=shard, fresh=fresh)
+                print(f"{path.name}: finished in {(time.perf_counter() - begun) / 60:.1f} minutes", flush=True)
+    except InputError as error:
+        print(error)
+        return 1
+    return 0 if chosen else 1
+
+
+def run_recertify(numbers) -> int:
+    """Run a slice of each record whose code or data have changed, and certify what agrees; 1 where something does not.
+
+    From the environment: MINUTES (10) for all of them together; EXACT=1 asks for every digit, on any machine; BEFORE=folder holds
+    the code that made the rows, and is run beside today's.
+    """
+    chosen = recorded_runs(numbers)
+    try:
+        minutes = float(os.environ.get("MINUTES") or 10)
+        with tempfile.TemporaryDirectory() as cold:
+            os.environ["DISTILL_CACHE"] = cold
+            recertify(chosen, minutes, _workers(), exact=_switched_on("EXACT"), before=os.environ.get("BEFORE") or None)
+    except ValueError as error:
+        print(error)
+        return 1
+    problems = [why for name in chosen if (why := problem_of(name))]
+    print("\n".join([*problems, f"{len(chosen) - len(problems)} of {len(chosen)} records can be read"]))
+    return 1 if problems or not chosen else 0
+
+
+def recorded_runs(numbers) -> list[str]:
+    """The modules of the recorded runs of the notebooks named, all by default; says so where there are none."""
     names = [f"{recorded.__name__}.{m.name}" for m in pkgutil.iter_modules(recorded.__path__)]
     chosen = [n for n in names if not numbers or n.rpartition(".nb")[2][:2] in numbers]
     if not chosen:
         known = ", ".join(sorted({n.rpartition(".nb")[2][:2] for n in names}))
         print(f"no recorded run belongs to {' '.join(numbers)}; there are some for {known}")
-        return 1
-    for name in chosen:
-        importlib.import_module(name)
-        with tempfile.TemporaryDirectory() as cold:
-            os.environ["DISTILL_CACHE"] = cold
-            begun = time.perf_counter()
-            path = record(name, workers=1 if _device() == "cuda" else os.cpu_count())
-            print(f"wrote {path.name} in {(time.perf_counter() - begun) / 60:.1f} minutes", flush=True)
-    return 0
+    return chosen
+
+
+def _switched_on(name: str) -> bool:
+    value = os.environ.get(name, "")
+    one_of(name, value, ("", "0", "1"))
+    return value == "1"
+
+
+def _workers() -> int:
+    return 1 if _device() == "cuda" else os.cpu_count()
 
 
 def machine_probe() -> float:

@@ -1,7 +1,6 @@
 """From source to notebook: notebooks/src/NN_name.py is the truth, notebooks/NN_name.ipynb is what executing it gives."""
 
 import hashlib
-import json
 import re
 import uuid
 from pathlib import Path
@@ -10,10 +9,10 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+from distill_helpers.course.kernel import KERNELSPEC, LANGUAGE
 from distill_helpers.course.paths import repository
 
 TIMEOUT = 600  # seconds for one cell
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 KEPT_METADATA = {"tags"}
 
 
@@ -43,8 +42,7 @@ def from_source(source: Path):
         cell.id = hashlib.blake2b(f"{source.stem}/{number}".encode(), digest_size=6).hexdigest()
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT_METADATA}
     notebook.metadata = nbformat.from_dict({
-        "jupytext": {"formats": "ipynb,src//py:percent"}, "kernelspec": KERNEL,
-        "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+        "jupytext": {"formats": "ipynb,src//py:percent"}, "kernelspec": KERNELSPEC, "language_info": LANGUAGE,
     })  # fmt: skip
     return notebook
 
@@ -68,7 +66,7 @@ def sync(source: Path) -> Path:
         _shorten_tracebacks(cell)
     nbformat.validate(notebook)
     path = target(source)
-    path.write_text(_stable(nbformat.writes(notebook)) + "\n", encoding="utf-8")
+    path.write_text(_stable(notebook) + "\n", encoding="utf-8")
     return path
 
 
@@ -83,6 +81,8 @@ def drifted(source: Path) -> str:
     for number, (a, b) in enumerate(zip(ours.cells, theirs.cells, strict=True)):
         if (a.cell_type, a.source, a.id, a.metadata.get("tags", [])) != (b.cell_type, b.source, b.id, b.metadata.get("tags", [])):
             return f"{path.name} differs from its source in cell {number}"
+    if any(ours.metadata[key] != theirs.metadata.get(key) for key in ours.metadata):
+        return f"{path.name} has other metadata than its source gives"
     return ""
 
 
@@ -93,11 +93,11 @@ def _shorten_tracebacks(cell) -> None:
             output.traceback = [f"{output.ename}: {output.evalue}"]
 
 
-def _stable(text: str) -> str:
-    """Widget model ids are random: number them by appearance instead."""
+def _stable(notebook) -> str:
+    """The notebook's text. Widget model ids are random: they are numbered by appearance, first in the cells, then as they were made."""
+    text = nbformat.writes(notebook)
     ids = re.findall(r'"model_id": "([0-9a-f]{32})"', text)
-    notebook = json.loads(text)
-    ids += list(notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {}))
+    ids += list(notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {}))
     for number, old in enumerate(dict.fromkeys(ids)):
         text = text.replace(old, uuid.UUID(int=number + 1).hex)
-    return text
+    return nbformat.writes(nbformat.reads(text, as_version=4))

@@ -1,7 +1,18 @@
-"""Data: image sets as tensors, splits, and pools of augmented views."""
+"""Data: image sets as tensors, splits, and pools of examples, in memory or streamed from disk."""
 
+from distill_helpers.data.arrays import ArrayPool
+from distill_helpers.data.datasets import from_dataset
+from distill_helpers.data.devices import same_device
 from distill_helpers.data.digits import load_digits
+from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.data.image_set import ImageSet, Splits
-from distill_helpers.data.views import ViewPool, make_views
+from distill_helpers.data.pool import Pool
+from distill_helpers.data.shards import write_shards
+from distill_helpers.data.streams import Stream
+from distill_helpers.data.tokens import TokenPool, next_tokens
+from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
-__all__ = ["ImageSet", "Splits", "ViewPool", "load_digits", "make_views"]
+__all__ = [
+    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "from_dataset", "load_digits", "make_views",
+    "next_tokens", "same_device", "tensors_hash", "write_shards",
+]  # fmt: skip

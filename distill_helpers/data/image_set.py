@@ -7,12 +7,15 @@ import torch
 from torch import Tensor
 
 from distill_helpers.checks import InputError, labels_in_range, not_empty, whole
+from distill_helpers.data.labels import INDEX_TYPES, row_numbers, settled_labels, settled_weights
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """images: uint8 [N, C, H, W]. labels: int64 [N], or None. classes: how many there are. name: what figures call the set.
+    """images: uint8 [N, C, H, W]. labels: class indices [N], kept as int64, or None. classes: how many there are. name: what figures
+    call the set. class_weights: the weight of each class in a loss, [classes]. ignore_index: the label of examples without one.
 
+    The set has its own copy of the labels; the images are shared with the caller.
     Raises InputError for images of another type or shape, labels out of range, differing lengths, or an empty set.
     """
 
@@ -20,18 +23,30 @@ class ImageSet:
     labels: Tensor | None
     classes: int
     name: str
+    class_weights: Tensor | None = None
+    ignore_index: int | None = None
 
     def __post_init__(self):
         whole("classes", self.classes)
         check_images("images", self.images, 4)
         if self.labels is not None:
-            if not isinstance(self.labels, Tensor) or self.labels.dtype != torch.int64 or self.labels.dim() != 1:
-                given = self.labels
-                given = f"{given.dtype} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
-                raise InputError(f"labels must be int64 [N], but {given} was given.")
-            if len(self.labels) != len(self.images):
-                raise InputError(f"labels must be as many as images, but {len(self.labels)} and {len(self.images)} were given.")
-            labels_in_range("labels", self.labels, self.classes)
+            self._check_labels()
+        settled = settled_labels(self.labels, len(self.images), self.classes, self.ignore_index, noun="images")
+        object.__setattr__(self, "labels", settled)
+        object.__setattr__(self, "class_weights", settled_weights(self.class_weights, self.classes))
+
+    def _check_labels(self):
+        given = self.labels
+        kind = f"{given.dtype} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+        if not isinstance(given, Tensor) or given.dim() == 0:
+            raise InputError(f"labels must be int64 [N], but {kind} was given.")
+        if len(given) != len(self.images):
+            raise InputError(f"labels must be as many as images, but {len(given)} and {len(self.images)} were given.")
+        if given.dim() > 1:
+            use = "labels.squeeze(1)" if given.shape[1] == 1 else "labels.argmax(1) if they are one-hot, or a ViewPool for dense targets"
+            raise InputError(f"labels must be int64 [N], but {kind} was given; use {use}.")
+        if given.dtype not in INDEX_TYPES:
+            raise InputError(f"labels must be int64 [N], but {kind} was given.")
 
     def __len__(self):
         return len(self.images)
@@ -43,22 +58,12 @@ class ImageSet:
 
     def to(self, device) -> "ImageSet":
         """The same set on another device."""
-        return replace(self, images=self.images.to(device), labels=None if self.labels is None else self.labels.to(device))
+        move = lambda tensor: None if tensor is None else tensor.to(device)
+        return replace(self, images=self.images.to(device), labels=move(self.labels), class_weights=move(self.class_weights))
 
     def subset(self, indices) -> "ImageSet":
         """The examples at ``indices`` (int64 [M] or a list), in that order."""
-        try:
-            indices = torch.as_tensor(indices, device=self.images.device)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"indices must be whole numbers [M], but {indices!r} was given.") from error
-        if indices.dim() == 1:
-            not_empty("indices", len(indices))
-        if indices.dim() != 1 or indices.dtype == torch.bool or indices.is_floating_point():
-            raise InputError(f"indices must be whole numbers [M], but {indices.dtype} {list(indices.shape)} was given.")
-        indices = indices.long()
-        if indices.min() < 0 or indices.max() >= len(self):
-            low, high = int(indices.min()), int(indices.max())
-            raise InputError(f"indices must be from 0 to {len(self) - 1}, but {low} to {high} were given.")
+        indices = row_numbers(indices, len(self), self.images.device)
         return replace(self, images=self.images[indices], labels=None if self.labels is None else self.labels[indices])
 
     def without_labels(self) -> "ImageSet":

@@ -26,6 +26,7 @@ class AdditiveMargin(Strategy):
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def __post_init__(self):
         at_least("margin", self.margin, 0)
@@ -34,4 +35,4 @@ class AdditiveMargin(Strategy):
         y = require_class_targets(batch.y, "AdditiveMargin")
         z = student(batch.x).logits
         right = torch.arange(z.shape[-1], device=z.device) == y.unsqueeze(-1)
-        return {"margin": cross_entropy(z - self.margin * right, y)}
+        return {"margin": cross_entropy(z - self.margin * right, y, batch.task)}

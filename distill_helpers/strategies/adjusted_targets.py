@@ -7,6 +7,8 @@ import torch
 from distill_helpers.checks import fraction, one_of, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.label_means import known, plain, says
+from distill_helpers.strategies.shapes import labels_fit
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class AdjustedTargets(Strategy):
     smooth regularisation): the softened answer becomes (1 - smoothing) · label + smoothing / C, which at a high T is far sharper
     than the answers that stay. The paper drops the cross-entropy (weight = 1), because no target is wrong any more; the default
     keeps a tenth, as plain soft targets do. The paper's other half, dynamic temperature, is not here. Where the LABEL is wrong
-    and the teacher right, this puts the error back in.
+    and the teacher right, this puts the error back in. Where a label says nothing the teacher's answer stays as it is.
     Raises InputError when temperature <= 0, weight or smoothing is outside [0, 1], or the adjustment is another.
     """
 
@@ -29,6 +31,7 @@ class AdjustedTargets(Strategy):
     smoothing: float = 0.1
     signals = ("labels", "outputs")
     needs_labels = True
+    honours_task = True
 
     def __post_init__(self):
         positive("temperature", self.temperature)
@@ -39,9 +42,12 @@ class AdjustedTargets(Strategy):
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "AdjustedTargets")
         s, t = student(batch.x).logits, teacher(batch).logits
-        adjusted = shifted(t, y) if self.adjustment == "shift" else self.smoothed(t, y)
+        labels_fit(t, y)
+        adjusted = shifted(t, known(y, batch.task)) if self.adjustment == "shift" else self.smoothed(t, known(y, batch.task))
+        if not plain(batch.task):
+            adjusted = torch.where(says(y, batch.task).unsqueeze(-1), adjusted, t)
         soft = self.temperature**2 * kl_from_logits(adjusted, s, self.temperature)
-        return {"soft": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(s, y)}
+        return {"soft": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(s, y, batch.task)}
 
     def smoothed(self, logits, labels):
         """Wrong answers become logits whose softmax at T is the smoothed label, [B, C]."""

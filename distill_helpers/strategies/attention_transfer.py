@@ -8,6 +8,8 @@ from distill_helpers.checks import at_least
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy
 from distill_helpers.strategies.feature_tools import FeatureStrategy, counts, on_one_grid, require_maps, unit
+from distill_helpers.strategies.label_means import known, label_mean, plain
+from distill_helpers.strategies.shapes import one_answer_each, real_inputs
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class GradientAttention(Strategy):
     labels: float = 1.0
     signals = ("labels", "gradients")
     needs_labels = True
+    honours_task = True
 
     def __post_init__(self):
         at_least("weight", self.weight, 0)
@@ -63,10 +66,18 @@ class GradientAttention(Strategy):
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "GradientAttention")
-        ours, theirs = input_gradient(student, batch.x, y), input_gradient(teacher.live, batch.x, y).detach()
-        terms = {"attention": self.weight / 2 * (ours - theirs).flatten(1).square().sum(1).mean()}
+        real_inputs(batch.x, "GradientAttention")
+        labels = known(y, batch.task)
+        ours, theirs = input_gradient(student, batch.x, labels), input_gradient(teacher.live, batch.x, labels).detach()
+        gaps = (ours - theirs).flatten(1).square().sum(1)
+        if plain(batch.task):
+            terms = {"attention": self.weight / 2 * gaps.mean()}
+        else:
+            s = student(batch.x).logits
+            one_answer_each(s, "GradientAttention, where labels differ in weight,")
+            terms = {"attention": self.weight / 2 * label_mean(gaps, y, batch.task, s)}
         if counts(self.labels):
-            terms["hard"] = self.labels * cross_entropy(student(batch.x).logits, y)
+            terms["hard"] = self.labels * cross_entropy(student(batch.x).logits, y, batch.task)
         return terms
 
 

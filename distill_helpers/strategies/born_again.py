@@ -6,7 +6,9 @@ import torch
 
 from distill_helpers.checks import InputError, at_least, whole
 from distill_helpers.strategies.contract import Strategy, require_class_targets
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits, losses
+from distill_helpers.strategies.label_means import label_weights, over, plain
+from distill_helpers.strategies.shapes import labels_fit, one_answer_each
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class BornAgain(Strategy):
 
     label_weight: float = 0.0
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         at_least("label_weight", self.label_weight, 0)
@@ -37,7 +40,7 @@ class BornAgain(Strategy):
         s = student(batch.x).logits
         terms = {"soft": kl_from_logits(self.targets(teacher(batch).logits, batch.noise), s)}
         if batch.y is not None:
-            terms["hard"] = self.label_weight * cross_entropy(s, require_class_targets(batch.y, type(self).__name__))
+            terms["hard"] = self.label_weight * cross_entropy(s, require_class_targets(batch.y, type(self).__name__), batch.task)
         return terms
 
 
@@ -46,7 +49,8 @@ class PermutedDarkKnowledge(BornAgain):
     """DKPP (section 3 of the same paper): the teacher's probabilities of all classes but its first choice change places.
 
     The first choice and how sure the teacher is stay; which wrong classes resemble the input is lost. The permutation is
-    another one for each example and step. classes: how many there are. Raises InputError when the teacher has another number.
+    another one for each example and step. classes: how many there are. Raises InputError for fewer than 3, and when the teacher has another
+    number.
     """
 
     classes: int = 10
@@ -54,11 +58,14 @@ class PermutedDarkKnowledge(BornAgain):
     def __post_init__(self):
         super().__post_init__()
         whole("classes", self.classes, 2)
+        if self.classes == 2:
+            raise InputError("classes must be at least 3, but 2 was given: a single wrong class has none to change places with.")
 
     def draw(self, x, generator):
         return {"keys": torch.rand(len(x), self.classes, generator=generator, device=x.device)}
 
     def targets(self, answers, noise):
+        one_answer_each(answers, "PermutedDarkKnowledge")
         if noise["keys"].shape[-1] != answers.shape[-1]:
             raise InputError(f"classes must be {answers.shape[-1]}, as the teacher has, but {noise['keys'].shape[-1]} was given.")
         places = torch.arange(answers.shape[-1], device=answers.device)
@@ -77,9 +84,15 @@ class ConfidenceWeighted(Strategy):
 
     signals = ("labels", "outputs")
     needs_labels = True
+    honours_task = True
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "ConfidenceWeighted")
         sure = teacher(batch).logits.softmax(-1).amax(-1)
-        each = -student(batch.x).logits.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
+        s = student(batch.x).logits
+        labels_fit(s, y)
+        each = losses(s.log_softmax(-1), y, batch.task)
+        if not plain(batch.task):
+            weights = sure * label_weights(y, batch.task, s)
+            return {"weighted": over((weights * each).sum(), weights)}
         return {"weighted": (sure / sure.sum() * each).sum()}

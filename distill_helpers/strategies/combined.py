@@ -27,6 +27,7 @@ class Combined(Strategy):
     signals = property(lambda self: tuple(dict.fromkeys(name for part in self.parts for name in part.signals)))
     teacher_features = property(lambda self: tuple(dict.fromkeys(name for part in self.parts for name in part.teacher_features)))
     needs_labels = property(lambda self: any(part.needs_labels for part in self.parts))
+    honours_task = property(lambda self: all(part.honours_task for part in self.parts))
     needs_teacher = property(lambda self: any(part.needs_teacher for part in self.parts))
 
     @property

@@ -20,13 +20,14 @@ class ConditionalGan(Generating):
     ``distill`` is the critic, shaped like a classifier, whose y-th logit is the score of x as a y (as the class matters in
     Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018). ``run.model(0, "generator@0")`` is the generator, a
     module of z and y. The penalty on the slope at real images is R1 (Mescheder, Geiger & Nowozin, ICML 2018, eq. 9); without
-    it the critic wins at once. Made images take the classes of the batch. Raises InputError for a penalty below 0.
+    it the critic wins at once. Made images take the classes of the batch, so every image needs a label. Raises InputError for a penalty below 0.
     """
 
     penalty: float = 1.0
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = False
 
     def __post_init__(self):
         super().__post_init__()

@@ -12,12 +12,20 @@ from torch import Tensor, nn
 from distill_helpers.checks import InputError
 
 
+class Task(NamedTuple):
+    """What the data say about their labels. class_weights: float [C], or None for equal ones. ignore_index: the label that says nothing."""
+
+    class_weights: Tensor | None = None
+    ignore_index: int | None = None
+
+
 class Batch(NamedTuple):
     """What one student sees in one step.
 
     x: inputs, [B, ...]. y: targets as any tree of tensors with B rows, or None without labels.
     index, view: int64 [B], which example and which augmented view. noise: what ``Strategy.draw`` asked for.
     progress: scalar from 0 (first step of this stage) up to, not including, 1; for what changes while training goes on.
+    task: class weights and ignore index of the data, for ``cross_entropy(logits, y, batch.task)``.
     """
 
     x: Tensor
@@ -26,6 +34,7 @@ class Batch(NamedTuple):
     view: Tensor
     noise: dict[str, Tensor]
     progress: Any = 0.0
+    task: Task = Task()
 
 
 class Strategy:
@@ -34,7 +43,8 @@ class Strategy:
     Class attributes declare what a strategy uses, so that the trainer can check it before the first step:
     ``signals`` (any of "labels", "outputs", "features", "gradients"), ``needs_labels``, ``needs_teacher``,
     ``teacher_features`` (names to cache), ``opponents`` (names of extras that minimise ``opponent_loss``),
-    ``opponent_steps`` (their updates before each update of the student).
+    ``opponent_steps`` (their updates before each update of the student), ``opponent_every`` (they are updated in every n-th step only),
+    ``honours_task`` (its label terms follow the data's class weights and ignore index; data that have them are refused otherwise).
     """
 
     signals: tuple[str, ...] = ()
@@ -43,6 +53,8 @@ class Strategy:
     teacher_features: tuple[str, ...] = ()
     opponents: tuple[str, ...] = ()
     opponent_steps: int = 1
+    opponent_every: int = 1
+    honours_task: bool = False
 
     def loss(self, student: Callable, teacher: Callable, batch: Batch) -> dict[str, Tensor]:
         """Named scalar terms of ONE student's loss; the trainer sums, differentiates and records them."""

@@ -24,6 +24,7 @@ class Generating(Strategy):
     generator: Callable
     latent: int = 64
     signals = ("outputs",)
+    honours_task = True
     opponents = ("generator",)
 
     def __post_init__(self):
@@ -105,5 +106,6 @@ def activation_loss(features: Tensor) -> Tensor:
 
 def entropy_loss(logits: Tensor) -> Tensor:
     """Minus the entropy, in nats, of the batch's mean distribution: lowest, -ln C, when all classes come equally often (eq. 5)."""
-    log_p = logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))
+    rows = logits.flatten(0, -2)
+    log_p = rows.log_softmax(-1).logsumexp(0) - math.log(len(rows))
     return (log_p.exp() * log_p).sum()

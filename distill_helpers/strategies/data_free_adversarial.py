@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from distill_helpers.strategies.data_free import Generating
+from distill_helpers.strategies.shapes import same_outputs
 
 
 @dataclass(frozen=True)
@@ -29,4 +30,5 @@ class DataFreeAdversarial(Generating):
 
 def gap(teacher: Tensor, student: Tensor) -> Tensor:
     """Mean absolute difference of logits, both [B, C]."""
+    same_outputs(teacher, student)
     return (teacher - student).abs().mean()

@@ -11,6 +11,7 @@ from distill_helpers.strategies.critic import Critic
 from distill_helpers.strategies.divergences import cross_entropy
 from distill_helpers.strategies.feature_tools import counts, not_in_a_grid
 from distill_helpers.strategies.marginal_loss import Remembered
+from distill_helpers.strategies.shapes import one_answer_each
 from distill_helpers.strategies.wrapper import Wrapper
 
 
@@ -19,6 +20,7 @@ class Alone(Strategy):
     """No loss of its own: ``Adversarial(Alone())`` learns from the critic and from nothing else."""
 
     signals = ()
+    honours_task = True
 
     def loss(self, student, teacher, batch):
         return {}
@@ -78,6 +80,7 @@ class Adversarial(Wrapper):
         sizes(inputs=self.inputs, hidden=self.hidden, opponent_steps=self.opponent_steps)
 
     def extras(self, student_outputs, teacher_outputs):
+        one_answer_each(student_outputs.logits, "Adversarial")
         classes = student_outputs.logits.shape[-1]
         by_image, by_label = self.condition == "image", self.condition == "label"
         critic = Critic(classes, self.inputs if by_image else 0, classes if by_label else 0, self.hidden)
@@ -106,7 +109,7 @@ class Adversarial(Wrapper):
         terms = {**self.inner.loss(once, teacher, batch), "fool": self.weight * taken_for_teacher(rows)}
         if self.condition == "label":
             y = require_class_targets(batch.y, "Adversarial")
-            terms["guess"] = self.weight * cross_entropy(rows[:, 1:], y)
+            terms["guess"] = self.weight * cross_entropy(rows[:, 1:], y, batch.task)
         return terms
 
     def opponent_loss(self, student, teacher, batch):
@@ -129,7 +132,7 @@ class Adversarial(Wrapper):
         terms["tell"] = taken_for_student(ours) + taken_for_teacher(theirs)
         if self.condition == "label":
             y = require_class_targets(batch.y, "Adversarial")
-            terms["guess"] = cross_entropy(ours[:, 1:], y) + cross_entropy(theirs[:, 1:], y)
+            terms["guess"] = cross_entropy(ours[:, 1:], y, batch.task) + cross_entropy(theirs[:, 1:], y, batch.task)
         if counts(self.relabelled):
             terms["relabelled"] = self.relabelled * taken_for_teacher(ours)
         if counts(self.l1) or counts(self.l2):

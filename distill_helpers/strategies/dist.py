@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from distill_helpers.checks import at_least, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.shapes import same_outputs
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class RelationalMatching(Strategy):
     temperature: float = 1.0
     label_weight: float = 1.0
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         for name in ("inter", "intra", "label_weight"):
@@ -35,14 +37,16 @@ class RelationalMatching(Strategy):
 
     def loss(self, student, teacher, batch):
         s, t = student(batch.x).logits, teacher(batch).logits
-        p, q = (t / self.temperature).softmax(-1), (s / self.temperature).softmax(-1)
+        same_outputs(t, s)
+        # the answers of a sequence or a map are examples of their own
+        p, q = ((z / self.temperature).softmax(-1).flatten(0, -2) for z in (t, s))
         square = self.temperature**2
         terms = {
             "inter": square * self.inter * (1 - correlation(p, q)).mean(),
             "intra": square * self.intra * (1 - correlation(p.mT, q.mT)).mean(),
         }
         if batch.y is not None:
-            terms["hard"] = self.label_weight * cross_entropy(s, require_class_targets(batch.y, "RelationalMatching"))
+            terms["hard"] = self.label_weight * cross_entropy(s, require_class_targets(batch.y, "RelationalMatching"), batch.task)
         return terms
 
 

@@ -6,7 +6,9 @@ import torch
 
 from distill_helpers.checks import at_least, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.divergences import cross_entropy, kl_rows
+from distill_helpers.strategies.label_means import known, label_mean
+from distill_helpers.strategies.shapes import labels_fit, same_outputs
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class DecoupledDistillation(Strategy):
     between the distributions over the wrong classes alone. Plain distillation is TCKD + (1 - p) · NCKD for each example,
     p the teacher's probability of the right class (eq. 6), so a sure teacher says almost nothing of the wrong classes there.
     The factor T² and the cross-entropy's weight of 1 are those of the authors' code. Their warm-up of the term over the
-    first epochs is left out. Raises InputError when temperature <= 0 or a weight is negative.
+    first epochs is left out. All three terms are means over labels, with the class weights of the data.
+    Raises InputError when temperature <= 0 or a weight is negative.
     """
 
     alpha: float = 1.0
@@ -26,6 +29,7 @@ class DecoupledDistillation(Strategy):
     temperature: float = 4.0
     signals = ("labels", "outputs")
     needs_labels = True
+    honours_task = True
 
     def __post_init__(self):
         at_least("alpha", self.alpha, 0)
@@ -35,12 +39,14 @@ class DecoupledDistillation(Strategy):
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "DecoupledDistillation")
         s, t = student(batch.x).logits, teacher(batch).logits
-        (s_two, s_wrong), (t_two, t_wrong) = split(s / self.temperature, y), split(t / self.temperature, y)
+        same_outputs(t, s)
+        labels_fit(s, y)
+        (s_two, s_wrong), (t_two, t_wrong) = (split(z / self.temperature, known(y, batch.task)) for z in (s, t))
         square = self.temperature**2
         return {
-            "hard": cross_entropy(s, y),
-            "target": square * self.alpha * kl_from_logits(t_two, s_two),
-            "nontarget": square * self.beta * kl_from_logits(t_wrong, s_wrong),
+            "hard": cross_entropy(s, y, batch.task),
+            "target": square * self.alpha * label_mean(kl_rows(t_two, s_two), y, batch.task, s),
+            "nontarget": square * self.beta * label_mean(kl_rows(t_wrong, s_wrong), y, batch.task, s),
         }
 
 

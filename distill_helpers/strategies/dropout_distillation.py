@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from distill_helpers.checks import InputError, whole
+from distill_helpers.models.outputs import outputs_of
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.divergences import kl_from_logits
 
@@ -30,8 +31,8 @@ class DropoutDistillation(Strategy):
         whole("seed", self.seed, 0)
 
     def prepare_teacher(self, teacher):
-        mean = type(teacher)(DropoutMean(teacher.module, self.passes, self.seed)).over(teacher.pool)
-        mean.evaluations *= self.passes
+        mean = teacher.answered_by(DropoutMean(teacher.module, self.passes, self.seed))
+        mean.table_evaluations *= self.passes
         return mean
 
     def loss(self, student, teacher, batch):
@@ -46,6 +47,8 @@ class DropoutMean(nn.Module):
     All other layers stay in evaluation mode. The masks depend on ``seed`` and on the example's place in the batch; torch's
     global generators are left as they were. Dropout that is not an nn.Dropout layer stays off.
     """
+
+    class_axis = -1
 
     def __init__(self, module: nn.Module, passes: int, seed: int):
         super().__init__()
@@ -64,7 +67,7 @@ class DropoutMean(nn.Module):
             try:
                 for layer in layers:
                     layer.train()
-                answers = torch.stack([self.module(x).log_softmax(-1) for _ in range(self.passes)])
+                answers = torch.stack([outputs_of(self.module, x).logits.log_softmax(-1) for _ in range(self.passes)])
             finally:
                 for layer, mode in zip(layers, modes, strict=True):
                     layer.train(mode)

@@ -1,6 +1,5 @@
 """Factor transfer: the teacher's features are first put into other words, and those are what the student learns."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -37,12 +36,8 @@ class FactorTransfer(FeatureStrategy):
         whole("seed", self.seed, 0)
 
     def prepare_teacher(self, teacher):
-        """The same teacher whose table also holds the factors of each named feature, under the name that ``factor_of`` gives."""
-        known = teacher.table.features
-        factors = {factor_of(name): self.paraphrase(known[name]) for name in names(self.teacher_layers)}
-        prepared = copy.copy(teacher)
-        prepared.table = teacher.table._replace(features=type(known)({**known, **factors}))
-        return prepared
+        """The same teacher, which also holds the factors of each named feature, under the name that ``factor_of`` gives."""
+        return teacher.with_columns({factor_of(name): self.paraphrase(teacher.column(name)) for name in names(self.teacher_layers)})
 
     def paraphrase(self, table):
         """Train a paraphraser on a table of features [V, N, ...] to rebuild them (eq. 1); returns their factors [V, N, ...]."""

@@ -16,6 +16,7 @@ class FeatureStrategy(Strategy):
     side), ``weight`` and ``labels``: the weight of cross-entropy on labels, 0 for none.
     """
 
+    honours_task = True
     needs_labels = property(lambda self: counts(self.labels))
     signals = property(lambda self: ("labels", "features") if self.needs_labels else ("features",))
     teacher_features = property(lambda self: names(self.teacher_layers))
@@ -37,7 +38,7 @@ class FeatureStrategy(Strategy):
         if not counts(self.labels):
             return {}
         y = require_class_targets(batch.y, type(self).__name__)
-        return {"hard": self.labels * cross_entropy(out.logits, y)}
+        return {"hard": self.labels * cross_entropy(out.logits, y, batch.task)}
 
 
 def counts(weight) -> bool:
@@ -105,11 +106,6 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
 def off_diagonal(x: Tensor) -> Tensor:
     """[B, B], 0 where an example meets itself and 1 elsewhere, for x [B, ...]."""
     return 1 - torch.eye(x.shape[0], dtype=x.dtype, device=x.device)
-
-
-def differences(x: Tensor) -> Tensor:
-    """x_i - x_j at [j, i], for x [B, D] -> [B, B, D]."""
-    return x.unsqueeze(0) - x.unsqueeze(1)
 
 
 def pairwise_distances(x: Tensor) -> Tensor:

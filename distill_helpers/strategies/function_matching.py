@@ -23,6 +23,7 @@ class FunctionMatching(Strategy):
 
     temperature: float = 1.0
     signals = ("outputs",)
+    honours_task = True
 
     def __post_init__(self):
         positive("temperature", self.temperature)

@@ -13,7 +13,8 @@ class HardLabels(Strategy):
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "HardLabels")
-        return {"hard": cross_entropy(student(batch.x).logits, y)}
+        return {"hard": cross_entropy(student(batch.x).logits, y, batch.task)}

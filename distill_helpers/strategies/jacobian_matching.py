@@ -7,6 +7,7 @@ import torch
 from distill_helpers.checks import InputError, at_least
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.feature_tools import unit
+from distill_helpers.strategies.shapes import one_answer_each, real_inputs
 from distill_helpers.strategies.soft_targets import SoftTargets
 from distill_helpers.strategies.wrapper import Wrapper
 
@@ -33,7 +34,10 @@ class JacobianMatching(Wrapper):
         at_least("weight", self.weight, 0)
 
     def loss(self, student, teacher, batch):
-        top = teacher(batch).logits.argmax(-1)
+        real_inputs(batch.x, "JacobianMatching")
+        answers = teacher(batch).logits
+        one_answer_each(answers, "JacobianMatching")
+        top = answers.argmax(-1)
         with torch.no_grad():
             theirs = direction(teacher.live, batch.x, top)
         gap = (direction(student, batch.x, top) - theirs).square().sum(-1).mean()

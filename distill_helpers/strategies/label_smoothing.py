@@ -20,10 +20,11 @@ class LabelSmoothing(Strategy):
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def __post_init__(self):
         fraction("smoothing", self.smoothing)
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "LabelSmoothing")
-        return {"smoothed": smoothed_cross_entropy(student(batch.x).logits, y, self.smoothing)}
+        return {"smoothed": smoothed_cross_entropy(student(batch.x).logits, y, self.smoothing, batch.task)}

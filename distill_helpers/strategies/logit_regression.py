@@ -6,6 +6,7 @@ from distill_helpers.checks import at_least, one_of
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy
 from distill_helpers.strategies.feature_tools import counts
+from distill_helpers.strategies.shapes import same_outputs
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class LogitRegression(Strategy):
     weight: float = 1.0
     norm: int = 2
     labels: float = 0.0
+    honours_task = True
     needs_labels = property(lambda self: counts(self.labels))
     signals = property(lambda self: ("labels", "outputs") if self.needs_labels else ("outputs",))
 
@@ -29,10 +31,12 @@ class LogitRegression(Strategy):
 
     def loss(self, student, teacher, batch):
         s = student(batch.x).logits
-        gap = s - teacher(batch).logits.detach()
+        t = teacher(batch).logits.detach()
+        same_outputs(t, s)
+        gap = s - t
         away = gap.abs().sum(-1) if self.norm == 1 else 0.5 * gap.square().sum(-1)
         terms = {"regression": self.weight * away.mean()}
         if counts(self.labels):
             y = require_class_targets(batch.y, "LogitRegression")
-            terms["hard"] = self.labels * cross_entropy(s, y)
+            terms["hard"] = self.labels * cross_entropy(s, y, batch.task)
         return terms

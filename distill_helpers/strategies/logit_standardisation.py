@@ -21,6 +21,7 @@ class StandardisedTargets(Strategy):
     temperature: float = 2.0
     weight: float = 0.9
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         positive("temperature", self.temperature)
@@ -35,7 +36,7 @@ class StandardisedTargets(Strategy):
         soft = self.temperature**2 * kl_from_logits(standardised(t), standardised(s), self.temperature)
         terms = {"soft": self.weight * soft}
         if batch.y is not None:
-            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "StandardisedTargets"))
+            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "StandardisedTargets"), batch.task)
         return terms
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from distill_helpers.checks import InputError, at_least, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.hard_labels import HardLabels
+from distill_helpers.strategies.label_means import over, plain, says
 from distill_helpers.strategies.wrapper import Wrapper
 
 
@@ -40,12 +41,15 @@ class MarginalLoss(Wrapper):
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "MarginalLoss")
         once = Remembered(student, batch.x)
-        pairs = marginal(once.outputs.features[self.feature], y, self.margin, self.threshold)
+        pairs = marginal(once.outputs.features[self.feature], y, self.margin, self.threshold, batch.task)
         return {**self.inner.loss(once, teacher, batch), "marginal": self.weight * pairs}
 
 
-def marginal(embeddings, labels, margin, threshold):
-    """Eq. 3 for embeddings [m, ...] and labels int64 [m] -> scalar."""
+def marginal(embeddings, labels, margin, threshold, task=None):
+    """Eq. 3 for embeddings [m, ...] and labels int64 [m] -> scalar. Pairs with a label that says nothing (``task``) are left out."""
+    if labels.shape != embeddings.shape[:1]:
+        given = f"{tuple(labels.shape)} beside embeddings {tuple(embeddings.shape)}"
+        raise InputError(f"labels must be one for each example, but {given} was given.")
     count = len(embeddings)
     if count < 2:
         raise InputError(f"batch_size must be at least 2 for pairs, but {count} was given.")
@@ -53,7 +57,12 @@ def marginal(embeddings, labels, margin, threshold):
     distance = 2 - 2 * unit @ unit.mT  # = ‖a - b‖² for vectors of length 1
     sign = torch.where(labels.unsqueeze(-1) == labels, 1.0, -1.0)
     other = 1 - torch.eye(count, device=embeddings.device)
-    return ((margin - sign * (threshold - distance)).relu() * other).sum() / (count**2 - count)
+    each = (margin - sign * (threshold - distance)).relu()
+    if plain(task):
+        return (each * other).sum() / (count**2 - count)
+    said = says(labels, task).to(unit.dtype)
+    wanted = other * said * said.unsqueeze(-1)
+    return over((each * wanted).sum(), wanted)
 
 
 class Remembered:

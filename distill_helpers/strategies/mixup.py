@@ -8,6 +8,7 @@ from torch import Tensor
 from distill_helpers.checks import InputError, fraction, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.shapes import real_inputs
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Mixup(Strategy):
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def __post_init__(self):
         positive("alpha", self.alpha)
@@ -35,7 +37,7 @@ class Mixup(Strategy):
     def loss(self, student, teacher, batch):
         check_shared("alpha", self.alpha)
         y = require_class_targets(batch.y, "Mixup")
-        return {"mixed": mixed_cross_entropy(student(blend(batch)).logits, y, batch.noise)}
+        return {"mixed": mixed_cross_entropy(student(blend(batch)).logits, y, batch.noise, batch.task)}
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,21 @@ class MixupDistillation(Mixup):
         terms = {"soft": self.weight * self.temperature**2 * kl_from_logits(t, s, self.temperature)}
         if batch.y is not None:
             y = require_class_targets(batch.y, "MixupDistillation")
-            terms["hard"] = (1 - self.weight) * mixed_cross_entropy(s, y, batch.noise)
+            terms["hard"] = (1 - self.weight) * mixed_cross_entropy(s, y, batch.noise, batch.task)
         return terms
 
 
 def blend(batch) -> Tensor:
     """share · x + (1 - share) · x in the drawn order, [B, ...]."""
+    real_inputs(batch.x, "a blend of inputs")
     share = batch.noise["share"]
     return share * batch.x + (1 - share) * batch.x[batch.noise["order"]]
 
 
-def mixed_cross_entropy(logits, labels, noise) -> Tensor:
-    """Cross-entropy of logits [B, C] on the blends, against the labels int64 [B] of both partners."""
-    return noise["share"] * cross_entropy(logits, labels) + (1 - noise["share"]) * cross_entropy(logits, labels[noise["order"]])
+def mixed_cross_entropy(logits, labels, noise, task=None) -> Tensor:
+    """Cross-entropy of logits [B, ..., C] on the blends, against the labels int64 [B, ...] of both partners."""
+    own, partner = cross_entropy(logits, labels, task), cross_entropy(logits, labels[noise["order"]], task)
+    return noise["share"] * own + (1 - noise["share"]) * partner
 
 
 def check_shared(name: str, value) -> None:

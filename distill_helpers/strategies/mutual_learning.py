@@ -26,6 +26,7 @@ class MutualLearning(Strategy):
     signals = ("labels", "outputs")
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def __post_init__(self):
         if isinstance(self.peer, nn.Module) or not callable(self.peer):
@@ -40,9 +41,9 @@ class MutualLearning(Strategy):
         if one.shape != two.shape:
             raise InputError(f"peer must answer with {one.shape[-1]} classes, but it gives {tuple(two.shape)}.")
         return {
-            "hard": cross_entropy(one, y),
+            "hard": cross_entropy(one, y, batch.task),
             "mutual": kl_from_logits(two.detach(), one),
-            "peer hard": cross_entropy(two, y),
+            "peer hard": cross_entropy(two, y, batch.task),
             "peer mutual": kl_from_logits(one.detach(), two),
         }
 

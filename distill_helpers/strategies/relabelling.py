@@ -6,6 +6,8 @@ import torch
 
 from distill_helpers.checks import InputError, fraction
 from distill_helpers.strategies.contract import Strategy, require_class_targets
+from distill_helpers.strategies.label_means import plain, says
+from distill_helpers.strategies.shapes import labels_fit
 from distill_helpers.strategies.soft_targets import SoftTargets
 from distill_helpers.strategies.wrapper import Wrapper
 
@@ -33,10 +35,15 @@ class Relabelled(Wrapper):
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "Relabelled")
-        return self.inner.loss(student, teacher, batch._replace(y=relabelled(teacher(batch).logits, y, self.threshold)))
+        return self.inner.loss(student, teacher, batch._replace(y=relabelled(teacher(batch).logits, y, self.threshold, batch.task)))
 
 
-def relabelled(logits, labels, threshold):
-    """Labels int64 [B], replaced by the first choice of logits [B, C] where that is at least ``threshold`` sure."""
+def relabelled(logits, labels, threshold, task=None):
+    """Labels int64 [...], replaced by the first choice of logits [..., C] where that is at least ``threshold`` sure.
+
+    A label that says nothing (``task``) stays so: it marks what is not to be learnt, such as padding.
+    """
+    labels_fit(logits, labels)
     confidence, first = logits.softmax(-1).max(-1)
-    return torch.where(confidence >= threshold, first, labels)
+    sure = confidence >= threshold
+    return torch.where(sure if plain(task) else sure & says(labels, task), first, labels)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from distill_helpers.checks import at_least
-from distill_helpers.strategies.feature_tools import FeatureStrategy, counts, differences, pairwise_distances, unit
+from distill_helpers.strategies.feature_tools import FeatureStrategy, counts, pairwise_distances
+from distill_helpers.strategies.triples import angle_loss
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Relational(FeatureStrategy):
     Park, Kim, Lu & Cho, "Relational Knowledge Distillation", CVPR 2019, sections 3.2.1 (distances of pairs, divided by their mean in
     the batch) and 3.2.2 (cosines of the angles of triples). Sums over pairs and triples of distinct examples are averaged here, so
     that the weights keep their meaning when the batch grows; the authors' code averages too, and counts the pairs and
-    triples that repeat an example, which are zero. The default weights are theirs. Angles take B³ numbers for a batch of B, and are
-    left out where their weight is 0.
+    triples that repeat an example, which are zero. The default weights are theirs. Angles cost B³ operations for a batch of B, and are
+    left out where their weight is 0; ``angle_loss`` says how they come from inner products.
     """
 
     student_layers: str | tuple = "embedding"
@@ -49,18 +50,6 @@ def relative_distances(x):
     """Distances of all pairs over the mean distance of distinct examples, [B, B]."""
     distances, b = pairwise_distances(x), x.shape[0]
     return distances / (distances.sum() / max(1, b * (b - 1)) + 1e-12)
-
-
-def angle_loss(ours, theirs):
-    """Mean Huber loss over triples of distinct examples, features [B, D] of any width."""
-    b = ours.shape[0]
-    return huber(angles(ours) - angles(theirs)).sum() / max(1, b * (b - 1) * (b - 2))
-
-
-def angles(x):
-    """cos of the angle at j between i and k, at [j, i, k]; repeated examples give the same number for every x."""
-    rays = unit(differences(x))
-    return rays @ rays.transpose(1, 2)
 
 
 def huber(gap):

@@ -31,6 +31,6 @@ class RobustDistillation(AdversarialTraining):
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "RobustDistillation")
-        attacked = attack(student, batch.x, y, batch.noise["start"], self.eps, self.steps)
+        attacked = attack(student, batch.x, y, batch.noise["start"], self.eps, self.steps, batch.task)
         soft = self.temperature**2 * kl_from_logits(teacher(batch).logits, student(attacked).logits, self.temperature)
-        return {"robust": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(student(batch.x).logits, y)}
+        return {"robust": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(student(batch.x).logits, y, batch.task)}

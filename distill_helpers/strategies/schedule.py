@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, is_dataclass
 
-from distill_helpers.checks import InputError, at_least
+from distill_helpers.checks import InputError, whole
 from distill_helpers.strategies.contract import Strategy
 
 
@@ -18,7 +18,7 @@ class Stages:
         for stage in stages:
             if not (isinstance(stage, tuple) and len(stage) == 2 and isinstance(stage[0], Strategy)):
                 raise InputError(f"each stage must be a pair (strategy, steps), but {stage!r} was given.")
-            at_least("steps", stage[1], 1)
+            whole("steps", stage[1])
         object.__setattr__(self, "stages", tuple(stages))
 
 

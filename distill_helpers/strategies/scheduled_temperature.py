@@ -8,6 +8,7 @@ import torch
 from distill_helpers.checks import at_least, fraction, one_of, positive, whole
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.shapes import same_outputs
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class ScheduledTemperature(Strategy):
     weight: float = 0.9
     shape: str = "linear"
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         positive("low", self.low)
@@ -48,7 +50,7 @@ class ScheduledTemperature(Strategy):
         now = self.temperature(batch.progress)
         terms = {"soft": self.weight * now**2 * kl_from_logits(t, s, now)}
         if batch.y is not None:
-            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "ScheduledTemperature"))
+            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "ScheduledTemperature"), batch.task)
         return terms
 
 
@@ -63,6 +65,7 @@ class AnnealingDistillation(Strategy):
 
     highest: int = 10
     signals = ("outputs",)
+    honours_task = True
 
     def __post_init__(self):
         whole("highest", self.highest)
@@ -70,5 +73,7 @@ class AnnealingDistillation(Strategy):
     def loss(self, student, teacher, batch):
         temperature = self.highest - torch.floor(self.highest * torch.as_tensor(batch.progress))
         scale = 1 - (temperature - 1) / self.highest
-        gap = student(batch.x).logits - scale * teacher(batch).logits
+        s, t = student(batch.x).logits, teacher(batch).logits
+        same_outputs(t, s)
+        gap = s - scale * t
         return {"annealed": gap.square().sum(-1).mean()}

@@ -19,6 +19,7 @@ class SoftTargets(Strategy):
     temperature: float = 4.0
     weight: float = 0.9
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         positive("temperature", self.temperature)
@@ -34,5 +35,5 @@ class SoftTargets(Strategy):
         terms = {"soft": self.weight * soft}
         if batch.y is not None:
             y = require_class_targets(batch.y, "SoftTargets")
-            terms["hard"] = (1 - self.weight) * cross_entropy(s, y)
+            terms["hard"] = (1 - self.weight) * cross_entropy(s, y, batch.task)
         return terms

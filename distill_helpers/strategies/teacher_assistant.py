@@ -1,6 +1,5 @@
 """Teacher assistants: a model of middle size between a large teacher and a small student."""
 
-import copy
 from dataclasses import dataclass
 
 from torch import nn
@@ -45,16 +44,16 @@ class DenselyGuided(Strategy):
         return tuple(f"assistant{number}" for number in range(1, len(self.assistants) + 1))
 
     def prepare_teacher(self, teacher):
-        table, named, cost = teacher.table, {}, teacher.evaluations
+        named, cost = {}, 0
         for name, module in zip(self.guides, self.assistants, strict=True):
-            asked = type(teacher)(module).over(teacher.pool)
-            classes, theirs = table.logits.shape[-1], asked.table.logits.shape[-1]
-            if theirs != classes:
-                raise InputError(f"{name} must answer with {classes} classes, as the teacher, but it gives {theirs}.")
-            named[name], cost = asked.table.logits, cost + asked.evaluations
-        together = copy.copy(teacher)
-        together.table, together.evaluations = table._replace(features=type(table.features)(named)), cost
-        return together
+            asked = teacher.answered_by(module)
+            if asked.classes != teacher.classes:
+                raise InputError(f"{name} must answer with {teacher.classes} classes, as the teacher, but it gives {asked.classes}.")
+            if teacher.drawn_anew is not None:
+                # a control without training in the teacher has none in its assistants either
+                asked = asked.untrained(teacher.drawn_anew)
+            named[name], cost = asked.column("logits"), cost + asked.table_evaluations
+        return teacher.with_columns(named, cost)
 
     def loss(self, student, teacher, batch):
         s, answers = student(batch.x).logits, teacher(batch)

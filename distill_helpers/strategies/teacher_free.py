@@ -6,7 +6,9 @@ import torch
 
 from distill_helpers.checks import InputError, finite_number, fraction, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.divergences import cross_entropy, kl_rows
+from distill_helpers.strategies.label_means import label_mean
+from distill_helpers.strategies.shapes import labels_fit
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class TeacherFree(Strategy):
     signals = ("labels",)
     needs_labels = True
     needs_teacher = False
+    honours_task = True
 
     def __post_init__(self):
         finite_number("correct", self.correct)
@@ -40,9 +43,10 @@ class TeacherFree(Strategy):
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "TeacherFree")
         s = student(batch.x).logits
+        labels_fit(s, y)
         virtual = self.virtual_teacher(s, y)
-        soft = self.multiplier * kl_from_logits(virtual, s, self.temperature)
-        return {"virtual": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(s, y)}
+        soft = self.multiplier * label_mean(kl_rows(virtual, s, self.temperature), y, batch.task, s)
+        return {"virtual": self.weight * soft, "hard": (1 - self.weight) * cross_entropy(s, y, batch.task)}
 
     def virtual_teacher(self, logits, labels):
         """log p_d for labels int64 [B], in the shape and type of logits [B, C]."""

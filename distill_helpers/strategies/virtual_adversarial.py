@@ -8,6 +8,7 @@ from distill_helpers.checks import InputError, at_least, positive, whole
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.divergences import kl_from_logits
 from distill_helpers.strategies.marginal_loss import Remembered
+from distill_helpers.strategies.shapes import real_inputs
 from distill_helpers.strategies.soft_targets import SoftTargets
 from distill_helpers.strategies.wrapper import Wrapper
 
@@ -42,6 +43,7 @@ class VirtualAdversarial(Wrapper):
         return {**self.inner.draw(x, generator), "direction": torch.randn(x.shape, generator=generator, device=x.device)}
 
     def loss(self, student, teacher, batch):
+        real_inputs(batch.x, "VirtualAdversarial")
         once = Remembered(student, batch.x)
         clean = once.outputs.logits.detach()
         d = unit(batch.noise["direction"])

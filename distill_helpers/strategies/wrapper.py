@@ -17,6 +17,8 @@ class Wrapper(Strategy):
     teacher_features = property(lambda self: self.inner.teacher_features)
     opponents = property(lambda self: self.inner.opponents)
     opponent_steps = property(lambda self: self.inner.opponent_steps)
+    opponent_every = property(lambda self: self.inner.opponent_every)
+    honours_task = property(lambda self: self.inner.honours_task)
 
     def loss(self, student, teacher, batch):
         return self.inner.loss(student, teacher, batch)

@@ -6,211 +6,151 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from distill_helpers.checks import InputError, labels_in_range, one_of
-from distill_helpers.data import ImageSet, ViewPool, make_views
+from distill_helpers.checks import InputError, one_of
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.hard_labels import HardLabels
-from distill_helpers.strategies.schedule import Grid, Stages
+from distill_helpers.strategies.schedule import Stages
+from distill_helpers.training import plan as planning
+from distill_helpers.training.checkpoint import Checkpoint, refuse_another
 from distill_helpers.training.device import allow_fast_matmul, pick_device
-from distill_helpers.training.fleet import Fleet, can_stack, outputs_of
-from distill_helpers.training.loop import Loop, Stage
-from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training.fleet import Fleet
+from distill_helpers.training.loop import Group, Lane, Loop, Work
+from distill_helpers.training.progress import ProgressBar, live_session
+from distill_helpers.training.proof import draws_random_numbers, float_type, proved, why_not_stacked
 from distill_helpers.training.recipe import Recipe
 from distill_helpers.training.run import Run, merged
-from distill_helpers.training.teacher import Teacher
 
 
-def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device="auto", stack="auto",
-            resume: Run | None = None, progress=True) -> Run:  # fmt: skip
+def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device="auto", stack="auto", resume: Run | None = None,
+            checkpoint=None, watch=(), progress=True) -> Run:  # fmt: skip
     """Train one student per seed by ``strategy`` and return the Run.
 
     student: a function without arguments that builds an untrained student; called once per seed, with torch's generator
     seeded, so equal seeds give equal initial weights whatever the strategy. teacher: a module, a Teacher, or None.
-    data: an ImageSet or a ViewPool; labels may be missing where the strategy needs none. strategy: a Strategy, Stages or
-    a Grid. stack: train all seeds at once ("auto", where the student allows it), always (True) or one by one (False).
-    resume: an interrupted Run of the same call. Raises InputError for arguments that do not fit, and Diverged.
+    data: a pool, an ImageSet, a torch Dataset or a DataLoader; labels may be missing where the strategy needs none.
+    strategy: a Strategy, Stages or a Grid. stack: train all seeds at once ("auto", where the student allows it), always (True) or one
+    by one (False). resume: an interrupted Run of the same call. checkpoint: a folder in which the run is kept at each look; the same
+    call goes on from it, in another process too. watch: callables that get the Run at each look (every ``recipe.check_every`` steps), such as
+    those of ``training.callbacks``; one that returns "stop" ends the training.
+    Raises InputError for arguments that do not fit, and Diverged.
     """
     recipe = recipe or Recipe()
     device = pick_device(device)
     allow_fast_matmul(device)
-    seeds = _checked_seeds(seeds)
-    pool = _checked_pool(data).to(device)
-    plan, grid = _plan(strategy, recipe)
-    if isinstance(strategy, Stages):
-        recipe = _with_steps(recipe, plan[-1][1])
-    sample = _build(student, seeds[0], device)
-    stages = _stages(plan, grid, teacher, pool, seeds, sample, device)
-    signature = (repr(plan), repr(grid), tuple(seeds), recipe)
-    if resume is not None:
-        if resume.plan != signature:
-            raise InputError("resume must be a run of the same strategy, seeds and recipe, but another was given.")
-        Loop(resume, resume.fleet, stages, pool, device, progress).train()
-        return resume
     one_of("stack", stack, ("auto", True, False))
-    together = can_stack(sample) if stack == "auto" else stack
-    arms = grid.strategies if grid else [None]
-    students = [(seed, arm) for arm in range(len(arms)) for seed in seeds]
-    parts = [students] if together else [[pair] for pair in students]
-    runs = []
-    for part in parts:
-        fleet = Fleet()
-        fleet.add("student", [_build(student, seed, device) for seed, _ in part], device)
-        first = len(students) if together else students.index(part[0])
-        mine = [_numbers_for(stage, None if together else first) for stage in stages]
-        extra = _add_extras(fleet, mine, pool, [seed for seed, _ in part], device)
-        names = [(arms[arm] or plan[0][0]).name for _, arm in part]
-        run = Run([seed for seed, _ in part], names, recipe, fleet, plan=signature, extra_parameters=extra)
-        run.teacher_evaluations = _table_cost(mine) if not runs else 0
-        Loop(run, fleet, mine, pool, device, progress).train()
-        runs.append(run)
+    seeds = planning.checked_seeds(seeds)
+    pool = planning.as_pool(data).to(device)
+    plan, grid, recipe = planning.steps_of(strategy, recipe)
+    strategies = grid.strategies if grid else [strategy]
+    lanes = [Lane(seed) for _ in strategies for seed in seeds]
+    modules = planning.build_all(student, seeds, device)
+    modules = [copy.deepcopy(m) for _ in strategies for m in modules] if grid else modules
+    out = proved(modules[0], pool, recipe.batch_size)
+    for one in grid.strategies if grid else ():
+        planning.check_labels(one, pool)
+    teachers = None if teacher is None else planning.Teachers([teacher], [pool])
+    stages = planning.stages_of(plan, teachers, pool, out)
+    if grid:
+        kind = float_type(modules[0])
+        stages[0].numbers = {name: torch.tensor([float(v) for v in values for _ in seeds], device=device, dtype=kind)
+                             for name, values in grid.varying.items()}  # fmt: skip
+    names = [(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies for _ in seeds]
+    signed = [s.stages if isinstance(s, Stages) else s for s in strategies]
+    return trained(modules, lanes, [Group(stages)], names, pool, out, recipe, device, stack=stack, resume=resume, checkpoint=checkpoint,
+                   watch=watch, progress=progress, teachers=teachers, strategies=signed)  # fmt: skip
+
+
+def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, resume, checkpoint, watch, progress, teachers, strategies) -> Run:
+    """The Run of all arms of all lanes, in one stack or one by one, begun or taken up again.
+
+    modules: the initial student of each lane. names: one for each student, all arms of the first lane first.
+    """
+    why = "stack=False was given" if stack is False else why_not_stacked(modules[0], pool)
+    if why and stack is True:
+        raise InputError(f"stack=True was given, but the students cannot be trained in one stack: {why}. With stack='auto' they are "
+                         f"trained one by one.")  # fmt: skip
+    noisy = bool(why) and draws_random_numbers(modules[0], pool)
+    watchers = [watch] if callable(watch) else list(watch)
+    for watcher in watchers:
+        if not callable(watcher):
+            raise InputError(f"watch must be a callable or several, but {watcher!r} was given.")
+    signed = planning.signature(strategies, lanes, recipe, pool, teachers, modules)
+    if resume is not None:
+        if not isinstance(resume, Run) or resume.plan is None:
+            raise InputError(f"resume must be a run of the same call, but {type(resume).__name__} was given.")
+        refuse_another(resume.plan, signed, "the run given")
+    kept = Checkpoint(checkpoint, signed) if checkpoint is not None else None
+    everyone = list(range(len(lanes)))
+    stacks = [([i], [g]) for i in everyone for g in range(len(groups))] if why else [(everyone, list(range(len(groups))))]
+    previous = [] if resume is None else resume.parts or [resume]
+    parts, works = [], []
+    for number, (mine, arms) in enumerate(stacks):
+        own = [_part(groups[g], mine, len(lanes), alone=bool(why)) for g in arms]
+        run = previous[number] if previous else _new_run(modules, lanes, groups, own, mine, arms, names, out, recipe, device, signed)
+        run.why_alone = why
+        for group, extras in zip(own, run.extras, strict=True):
+            for stage, named in zip(group.stages, extras, strict=True):
+                stage.extras = named
+        parts.append(run)
+        works.append(Work([lanes[i] for i in mine], own, pool, device, random_student=noisy))
+    if not previous:
+        parts[0].teacher_evaluations = planning.table_cost(groups)
+    if why and stack == "auto" and len(stacks) > 1 and progress and live_session():
+        print(f"The students are trained one by one: {why}.")
+    for number, (run, work) in enumerate(zip(parts, works, strict=True)):
+        with ProgressBar(run, wanted=progress) as bar:
+            work.watch = [*watchers, bar]
+            loop = Loop(run, run.fleet, work)
+            bar.end = loop.end
+            if kept is not None:
+                if not previous:
+                    kept.read(number, run, watchers)
+                work.keep = lambda run, number=number: kept.write(number, run, watchers)
+            if run.step < loop.end and not run.stopped:
+                loop.train()
         if run.interrupted:
+            print(f"Stopped after step {run.step} of {loop.end}; what is trained is kept. To go on: the same call with resume=run.")
             break
-    return runs[0] if len(runs) == 1 else merged(runs)
+        if len(parts) > 1:
+            run.optimizers = None  # a finished part needs them no more
+    return parts[0] if len(parts) == 1 else merged(parts)
 
 
-def fit(model: nn.Module, data, recipe=None, *, strategy=None, seed=0, device="auto", progress=True) -> Run:
+def _part(group: Group, rows: list[int], lanes: int, alone: bool) -> Group:
+    """A copy of the group of its own, for all lanes or for one of them."""
+
+    def cut(stage):
+        if len(rows) == lanes:
+            return replace(stage, extras={})
+        numbers = {n: v[rows] for n, v in stage.numbers.items()}
+        return replace(stage, extras={}, numbers=numbers, teachers=[stage.teachers[i] for i in rows] if len(stage.teachers) > 1 else stage.teachers)
+
+    return Group([cut(stage) for stage in group.stages], 0 if alone else group.first, group.arms)
+
+
+def _new_run(modules, lanes, all_groups, groups, rows, arms, names, out, recipe, device, signed) -> Run:
+    """Untrained students for the lanes ``rows`` and the arms of the groups ``arms``, with their extras, as a Run at step 0."""
+    every = sum(group.arms for group in all_groups)
+    numbers = [a for g in arms for a in range(all_groups[g].first, all_groups[g].first + all_groups[g].arms)]
+    fleet = Fleet()
+    fleet.add("student", [copy.deepcopy(modules[i]) for i in rows for _ in numbers], device)
+    extra = planning.add_extras(fleet, groups, [lanes[i] for i in rows], out, device)
+    return Run([lanes[i].seed for i in rows for _ in numbers], [names[i * every + a] for i in rows for a in numbers], recipe, fleet, plan=signed,
+               extra_parameters=extra[0], extra_of_groups=extra, extras=[[stage.extras for stage in group.stages] for group in groups])  # fmt: skip
+
+
+def fit(model: nn.Module, data, recipe=None, *, strategy=None, seed=0, device="auto", resume: Run | None = None, checkpoint=None, watch=(),
+        progress=True) -> Run:  # fmt: skip
     """Train ``model`` itself on labels (or by another strategy that needs no teacher) and return the Run.
 
-    The same loop as ``distill`` with one student; the trained weights are written back into ``model``.
+    The same loop as ``distill`` with one student, whose ``resume``, ``checkpoint`` and ``watch`` mean the same; the trained weights are
+    written back into ``model``, after an interrupt too. To go on, give the model as it was at first, or as the interrupted run left it.
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"model must be a torch.nn.Module, but {type(model).__name__} was given.")
-    begin = copy.deepcopy(model)
-    run = distill(lambda: copy.deepcopy(begin), None, data, strategy or HardLabels(),
-                  seeds=(seed,), recipe=recipe, device=device, progress=progress)  # fmt: skip
+    begin = resume.begin if resume is not None and getattr(resume, "begin", None) is not None else copy.deepcopy(model)
+    run = distill(lambda: copy.deepcopy(begin), None, data, strategy or HardLabels(), seeds=(seed,), recipe=recipe, device=device, resume=resume,
+                  checkpoint=checkpoint, watch=watch, progress=progress)  # fmt: skip
+    run.begin = begin
     model.load_state_dict(run.model(0).state_dict())
     return run
-
-
-def _checked_seeds(seeds):
-    seeds = list(seeds) if hasattr(seeds, "__iter__") else [seeds]
-    if not seeds or not all(isinstance(s, int) and s >= 0 for s in seeds):
-        raise InputError(f"seeds must be whole numbers of at least 0, one or more, but {seeds!r} was given.")
-    if len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds must differ from each other, but {seeds!r} was given.")
-    return seeds
-
-
-def _checked_pool(data) -> ViewPool:
-    if isinstance(data, ImageSet):
-        data = make_views(data, views=1)
-    if not isinstance(data, ViewPool):
-        raise InputError(f"data must be an ImageSet or a ViewPool, but {type(data).__name__} was given.")
-    if isinstance(data.labels, torch.Tensor) and not data.labels.is_floating_point():
-        labels_in_range("data.labels", data.labels, data.classes)
-    return data
-
-
-def _plan(strategy, recipe):
-    """[(strategy, last step)] and the Grid, if one was given."""
-    if isinstance(strategy, Grid):
-        return [(strategy.strategies[0], recipe.steps)], strategy
-    if isinstance(strategy, Stages):
-        ends, total = [], 0
-        for part, steps in strategy.stages:
-            total += steps
-            ends.append((part, total))
-        return ends, None
-    if not isinstance(strategy, Strategy):
-        raise InputError(f"strategy must be a Strategy, Stages or Grid, but {strategy!r} was given.")
-    return [(strategy, recipe.steps)], None
-
-
-def _with_steps(recipe: Recipe, steps: int) -> Recipe:
-    return replace(recipe, steps=steps)
-
-
-def _build(student, seed, device):
-    if isinstance(student, nn.Module) or not callable(student):
-        raise InputError("student must be a function that builds a new student, for example `lambda: ResidualStudent(...)`.")
-    module = build_seeded(student, seed)
-    if not isinstance(module, nn.Module):
-        raise InputError(f"student() must return a torch.nn.Module, but it returned {type(module).__name__}.")
-    return module.to(device)
-
-
-def _stages(plan, grid, teacher, pool, seeds, sample, device):
-    """The plan with teachers asked and everything checked against one example batch."""
-    stages, asked = [], {}
-    out = _example(sample, pool)
-    for strategy, end in plan:
-        needs_labels = any(s.needs_labels for s in (grid.strategies if grid else [strategy]))
-        if needs_labels and pool.labels is None:
-            raise InputError(f"data must carry labels for {strategy.name}, but it has none.")
-        ready = None
-        if strategy.needs_teacher:
-            ready = strategy.prepare_teacher(_ask(teacher, pool, strategy, asked))
-            classes = ready.table.logits.shape[-1]
-            if classes != out.logits.shape[-1]:
-                raise InputError(f"teacher has {classes} classes, but the student has {out.logits.shape[-1]}; they must be equal.")
-        if out.logits.shape[-1] != pool.classes and out.logits.dim() == 2:
-            raise InputError(f"student has {out.logits.shape[-1]} classes, but the data have {pool.classes}.")
-        numbers = {}
-        if grid:
-            repeat = len(seeds)
-            numbers = {name: torch.tensor([float(v) for v in values for _ in range(repeat)], device=device)
-                       for name, values in grid.varying.items()}  # fmt: skip
-        stages.append(Stage(strategy, ready, {}, end, numbers, begin=stages[-1].end if stages else 0))
-    return stages
-
-
-def _ask(teacher, pool, strategy, asked):
-    if teacher is None:
-        raise InputError(f"teacher must be given for {strategy.name}, but None was given.")
-    teacher = teacher if isinstance(teacher, Teacher) else asked.setdefault("wrapped", Teacher(teacher))
-    wanted = set(strategy.teacher_features)
-    if teacher.table is not None and teacher.pool is pool and wanted <= set(teacher.table.features):
-        return teacher
-    key = tuple(sorted(wanted))
-    if key not in asked:
-        asked[key] = teacher.over(pool, features=key)
-    return asked[key]
-
-
-def _example(module, pool, rows=4):
-    """One small evaluation-mode forward pass."""
-    index = torch.arange(min(rows, pool.views.shape[1]), device=pool.views.device)
-    was_training = module.training
-    module.eval()
-    with torch.no_grad():
-        try:
-            out = outputs_of(module, pool.x(torch.zeros_like(index), index))
-        except RuntimeError as error:
-            shape = tuple(pool.views.shape[2:])
-            raise InputError(f"student cannot take inputs of shape {shape}: {error}") from error
-    module.train(was_training)
-    return out
-
-
-def _numbers_for(stage: Stage, student: int | None) -> Stage:
-    """A copy of the stage of its own, for all students or for one of them."""
-    numbers = stage.numbers if student is None else {n: v[student : student + 1] for n, v in stage.numbers.items()}
-    return Stage(stage.strategy, stage.teacher, {}, stage.end, numbers, stage.begin)
-
-
-def _add_extras(fleet, stages, pool, seeds, device) -> int:
-    """Build each stage's declared extras, one per seed, into the fleet; returns the numbers in them, of one student."""
-    skeleton, count = fleet.skeletons["student"], 0
-    example = _example(skeleton, pool)
-    for number, stage in enumerate(stages):
-        answers = None
-        if stage.teacher is not None:
-            table = stage.teacher.table
-            rows = len(example.logits)
-            answers = type(table)(table.logits[0, :rows], type(table.features)({n: t[0, :rows] for n, t in table.features.items()}))
-        built = [build_seeded(lambda: stage.strategy.extras(example, answers), seed, f"extras {number}") for seed in seeds]
-        missing = set(stage.strategy.opponents) - set(built[0])
-        if missing:
-            raise InputError(f"opponents {sorted(missing)} of {stage.strategy.name} are not among its extras {sorted(built[0])}.")
-        for name in built[0]:
-            if name == "student":
-                raise InputError("an extra must not be called 'student'.")
-            stage.extras[name] = f"{name}@{number}"
-            fleet.add(stage.extras[name], [extras[name] for extras in built], device)
-            count += sum(p[0].numel() for p in fleet.params[stage.extras[name]].values())
-    return count
-
-
-def _table_cost(stages) -> int:
-    """Inputs the teachers answered to fill their tables, each table counted once."""
-    return sum({id(s.teacher): s.teacher.evaluations for s in stages if s.teacher}.values())

@@ -1,4 +1,4 @@
-"""Hashes of code and of tensors: what a stored number depends on.
+"""Hashes of code: what a stored number depends on. The hash of tensors lies in data/.
 
 The hash of a module covers its import closure within this package, with comments and docstrings removed, so that prose
 can change without making stored numbers stale, and code cannot.
@@ -10,9 +10,10 @@ import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
 from distill_helpers.checks import InputError
+from distill_helpers.data.hashing import tensors_hash
+
+__all__ = ["closure", "code_hash", "tensors_hash"]
 
 PACKAGE = "distill_helpers"
 
@@ -40,18 +41,6 @@ def closure(module: str) -> set[str]:
             seen.add(name)
             waiting += _imports(name)
     return seen
-
-
-def tensors_hash(tensors: dict, extra=()) -> str:
-    """sha256 over names, types, shapes and bytes of tensors, and over further strings."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy())
-    for text in extra:
-        digest.update(f"|{len(text)}|{text}".encode())
-    return digest.hexdigest()
 
 
 def _path(name: str) -> Path | None:

@@ -1,45 +1,37 @@
-"""Many students in one stack: their parameters, and how one student's loss is mapped over all of them."""
+"""Many students in one stack: their parameters, and how one student's loss is mapped over all of them.
 
-import inspect
+Students stand in lanes. A lane is a stream of batches, and each lane holds the same number of arms, which see the same batches.
+Stacked tensors are [lanes · arms, ...], all arms of the first lane first. ``distill`` has one arm in each lane.
+"""
+
+import copy
 
 import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from distill_helpers.checks import InputError
-from distill_helpers.models.outputs import FeatureDict, Outputs
-
-
-def outputs_of(module: nn.Module, x, state=None) -> Outputs:
-    """The module's Outputs for x; a module that knows nothing of features gives logits alone."""
-    keywords = {"features": True} if "features" in inspect.signature(module.forward).parameters else {}
-    result = module(x, **keywords) if state is None else functional_call(module, state, (x,), keywords)
-    return result if isinstance(result, Outputs) else Outputs(result, FeatureDict())
-
-
-def can_stack(module: nn.Module) -> bool:
-    """False for layers that keep batch statistics (changed in place) or draw their own random numbers (dropout)."""
-    for layer in module.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
-            return False
-        if isinstance(layer, (nn.modules.dropout._DropoutNd, nn.RNNBase)) and getattr(layer, "p", 1) > 0:
-            return False
-    return getattr(module, "stackable", True)
+from distill_helpers.models.outputs import Outputs, outputs_of
 
 
 class Student:
     """What a strategy sees of one student: a function of inputs, and its declared extras by name."""
 
-    def __init__(self, skeletons, state):
+    def __init__(self, skeletons, state, known=None):
+        """known: (x, Outputs) where the trainer has asked this student about x already."""
         self._skeletons, self._state = skeletons, state
+        self._known, self._known_for, self.used_known = known, state, False
 
     def __call__(self, x) -> Outputs:
         """Logits and features for x, [B, ...]."""
+        if self._known is not None and x is self._known[0] and self._state is self._known_for:
+            self.used_known = True
+            return self._known[1]
         return outputs_of(self._skeletons["student"], x, self._state["student"])
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """The student's trainable parameters by name, for penalties on the weights themselves."""
-        trainable = dict(self._skeletons["student"].named_parameters())
+        trainable = {name for name, p in self._skeletons["student"].named_parameters() if p.requires_grad}
         return {name: tensor for name, tensor in self._state["student"].items() if name in trainable}
 
     def extra(self, name: str, *inputs):
@@ -51,7 +43,11 @@ class Student:
 
 
 class Fleet:
-    """Stacked parameters and buffers of ``count`` students and their extras, as {network: {name: [count, ...]}}."""
+    """Stacked parameters and buffers of students and their extras, as {network: {name: [count, ...]}}.
+
+    A tensor that a module holds under two names (tied weights) is kept once. An extra may belong to some arms only, and then has
+    fewer rows than there are students.
+    """
 
     def __init__(self):
         self.skeletons: dict[str, nn.Module] = {}
@@ -62,7 +58,8 @@ class Fleet:
     def add(self, name: str, modules: list[nn.Module], device):
         """Stack one network of every student."""
         modules = [module.to(device).train() for module in modules]
-        self.count = len(modules)
+        if name == "student":
+            self.count = len(modules)
         self.params[name], self.buffers[name] = stack_module_state(modules)
         self.skeletons[name] = modules[0]
 
@@ -73,6 +70,15 @@ class Fleet:
     def state(self):
         """Parameters and buffers together, as a mapped call takes them."""
         return {name: {**self.params[name], **self.buffers[name]} for name in self.params}
+
+    def module(self, i: int, name: str = "student") -> nn.Module:
+        """The i-th row of a network as a plain module of its own, in evaluation mode."""
+        module = copy.deepcopy(self.skeletons[name])
+        rows = self.state()[name]
+        with torch.no_grad():
+            for key, tensor in [*module.named_parameters(), *module.named_buffers()]:
+                tensor.copy_(rows[key][i])
+        return module.eval()
 
     def snapshot(self):
         """A copy of every tensor, to go back to."""
@@ -85,34 +91,49 @@ class Fleet:
             for key, tensor in tensors.items():
                 tensor.copy_(snapshot[name][key])
 
-    def mapped(self, one):
-        """``one(state, inputs) -> {term: scalar}`` for one student, mapped over all: {term: [count]}.
-
-        A single student is called directly: the same numbers without the cost of mapping.
-        """
-        if self.count > 1:
-            return vmap(one, in_dims=(0, 0), randomness="error")
-
-        def alone(state, inputs):
-            first = torch.utils._pytree.tree_map(lambda t: t[0], (state, inputs))
-            return {name: value.unsqueeze(0) for name, value in one(*first).items()}
-
-        return alone
+    @torch.no_grad()
+    def finite(self) -> torch.Tensor:
+        """bool [students]: whose weights are all finite, extras that every student has included."""
+        whole = [p for params in self.params.values() for p in params.values() if len(p) == self.count and p.is_floating_point()]
+        return torch.stack([p.isfinite().flatten(1).all(1) for p in whole]).all(0)
 
     @torch.no_grad()
     def predict(self, x, chunk=1000):
-        """Logits [students, N, C] of the students, in evaluation mode, on the same inputs x [N, ...]."""
+        """Logits [students, N, ...] of the students, in evaluation mode, on the same inputs x [N, ...]. Raises InputError for inputs
+        that the student cannot take.
+        """
         skeleton = self.skeletons["student"]
         skeleton.eval()
         try:
             state = self.state()["student"]
+            x = x.to(next(iter(self.params["student"].values())).dtype) if x.is_floating_point() else x
             if self.count == 1:
                 one = {name: tensor[0] for name, tensor in state.items()}
                 return torch.cat([outputs_of(skeleton, part, one).logits for part in x.split(chunk)]).unsqueeze(0)
             call = vmap(lambda s, part: outputs_of(skeleton, part, s).logits, in_dims=(0, None))
             return torch.cat([call(state, part) for part in x.split(chunk)], 1)
+        except RuntimeError as error:
+            raise InputError(f"the students cannot take inputs of shape {tuple(x.shape[1:])}: {error}") from error
         finally:
             skeleton.train()
+
+
+def mapped(one, lanes: int, arms: int = 1):
+    """``one(state, inputs, numbers)`` for one student, mapped over lanes, and over the arms of each lane.
+
+    state: [lanes, ...], or [lanes, arms, ...] for more than one arm. inputs: [lanes, ...], the same for all arms of a lane.
+    numbers: [lanes] for one arm, else [arms]. A lone lane or arm is called directly: the same numbers without the cost of mapping.
+    """
+    over_arms = one if arms == 1 else vmap(one, in_dims=(0, None, 0), randomness="error")
+    if lanes > 1:
+        return vmap(over_arms, in_dims=(0, 0, 0 if arms == 1 else None), randomness="error")
+
+    def alone(state, inputs, numbers):
+        state, inputs = torch.utils._pytree.tree_map(lambda t: t[0], (state, inputs))
+        numbers = {name: value[0] for name, value in numbers.items()} if arms == 1 else numbers
+        return torch.utils._pytree.tree_map(lambda t: t.unsqueeze(0), over_arms(state, inputs, numbers))
+
+    return alone
 
 
 def clip_values(grads: list, limit: float):
@@ -122,10 +143,16 @@ def clip_values(grads: list, limit: float):
             g.clamp_(-limit, limit)
 
 
-def clip_each(grads: list, limit: float):
-    """Scale the gradients of each student so that its own norm is at most ``limit`` (Pascanu et al. 2013)."""
-    present = [g for g in grads if g is not None]
-    norms = torch.stack([g.flatten(1).square().sum(1) for g in present]).sum(0).sqrt()
-    scale = (limit / (norms + 1e-6)).clamp(max=1.0)
-    for g in present:
-        g.mul_(scale.view(-1, *[1] * (g.dim() - 1)))
+def clip_each(grads: list, limit: float, count: int, owners: list | None = None):
+    """Scale the gradients of each of ``count`` students so that its own norm is at most ``limit`` (Pascanu et al. 2013).
+
+    A student's norm covers its extras too. owners: for each gradient the student of each of its rows, int64, or None where row i
+    belongs to student i.
+    """
+    owners = owners or [None] * len(grads)
+    present = [(g, rows) for g, rows in zip(grads, owners, strict=True) if g is not None]
+    squares = [(g.flatten(1).square().sum(1), rows) for g, rows in present]
+    total = torch.stack([s if rows is None else s.new_zeros(count).index_copy(0, rows, s) for s, rows in squares]).sum(0)
+    scale = (limit / (total.sqrt() + 1e-6)).clamp(max=1.0)
+    for g, rows in present:
+        g.mul_((scale if rows is None else scale[rows]).view(-1, *[1] * (g.dim() - 1)))

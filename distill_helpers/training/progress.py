@@ -2,9 +2,6 @@
 
 import os
 import sys
-from contextlib import contextmanager
-
-from tqdm import tqdm
 
 
 def live_session() -> bool:
@@ -14,12 +11,27 @@ def live_session() -> bool:
     return "ipykernel" in sys.modules or sys.stderr.isatty()
 
 
-@contextmanager
-def progress_bar(start: int, end: int, wanted: bool, label: str):
-    """A bar over steps that removes itself at the end; ``update_to(step)`` moves it."""
-    bar = tqdm(total=end, initial=start, desc=label, unit=" steps", leave=False, disable=not (wanted and live_session()))
-    bar.update_to = lambda step: bar.update(step - bar.n)
-    try:
-        yield bar
-    finally:
-        bar.close()
+class ProgressBar:
+    """A watcher that shows a bar over the steps (by tqdm, where it is installed) and removes it at the end."""
+
+    def __init__(self, run, wanted: bool = True):
+        self.bar, self.end, self.run = None, run.recipe.steps, run
+        self.wanted = wanted and live_session()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, run):
+        if self.wanted and self.bar is None:
+            try:
+                from tqdm import tqdm
+            except ImportError:
+                self.wanted = False
+                return
+            self.bar = tqdm(total=self.end, desc=run.names[0], unit=" steps", leave=False)
+        if self.bar is not None:
+            self.bar.update(run.step - self.bar.n)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from distill_helpers.checks import InputError, at_least, fraction, one_of, positive
+from distill_helpers.checks import InputError, at_least, fraction, one_of, positive, whole
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Recipe:
     which students were lost (``Run.diverged``). order: "own" gives each seed its own data order, so that
     order is part of the spread over seeds; "shared" gives all the first seed's order, which is faster.
     precision: "auto", "float32" or "bf16". compile: pass the step through torch.compile. check_every: steps between
-    looks at the loss history. opponent_lr: learning rate of extras that play against the student.
+    looks at loss history and weights, when watchers are called and checkpoints written. opponent_lr: learning rate of extras that
+    play against the student.
     """
 
     steps: int = 1000
@@ -39,9 +40,8 @@ class Recipe:
     opponent_lr: float | None = None
 
     def __post_init__(self):
-        at_least("steps", self.steps, 1)
-        at_least("batch_size", self.batch_size, 1)
-        at_least("check_every", self.check_every, 1)
+        for name in ("steps", "batch_size", "check_every"):
+            whole(name, getattr(self, name))
         positive("lr", self.lr)
         at_least("weight_decay", self.weight_decay, 0)
         at_least("momentum", self.momentum, 0)

@@ -4,12 +4,12 @@ import torch
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from distill_helpers.checks import InputError, positive, whole
-from distill_helpers.data import ViewPool
+from distill_helpers.data.pool import Pool
 from distill_helpers.strategies.divergences import cross_entropy
 from distill_helpers.training.randomness import build_seeded, data_order
 
 
-def largest_stable_rate(build, pool: ViewPool, seeds, low: float = 1e-3, high: float = 1e2, halvings: int = 8, steps: int = 60,
+def largest_stable_rate(build, pool: Pool, seeds, low: float = 1e-3, high: float = 1e2, halvings: int = 8, steps: int = 60,
                         batch_size: int = 128) -> torch.Tensor:  # fmt: skip
     """The largest learning rate at which SGD still lowers the loss, one for each seed: float64 [seeds].
 
@@ -28,7 +28,7 @@ def largest_stable_rate(build, pool: ViewPool, seeds, low: float = 1e-3, high: f
         raise InputError("pool must carry labels, but it has none.")
     modules = [build_seeded(build, seed) for seed in seeds]
     start, _ = stack_module_state(modules)
-    orders = [torch.cat([data_order(seed, pool.views.shape[1], batch_size, epoch) for epoch in range(_epochs(pool, batch_size, steps))])
+    orders = [torch.cat([data_order(seed, len(pool), batch_size, epoch) for epoch in range(_epochs(pool, batch_size, steps))])
               for seed in seeds]  # fmt: skip
     index = torch.stack(orders, 1)[:steps]
     slope = vmap(grad_and_value(lambda p, x, y: cross_entropy(functional_call(modules[0], p, (x,)), y)))
@@ -41,7 +41,7 @@ def largest_stable_rate(build, pool: ViewPool, seeds, low: float = 1e-3, high: f
 
 
 def _epochs(pool, batch_size: int, steps: int) -> int:
-    return -(-steps // max(1, pool.views.shape[1] // batch_size))
+    return -(-steps // max(1, len(pool) // batch_size))
 
 
 def _stable(start, slope, pool, index, rates) -> torch.Tensor:
@@ -49,7 +49,7 @@ def _stable(start, slope, pool, index, rates) -> torch.Tensor:
     params = {name: p.detach().clone() for name, p in start.items()}
     rates, losses = rates.float(), []
     for chosen in index:
-        grads, loss = slope(params, pool.x(torch.zeros_like(chosen), chosen), pool.labels[chosen])
+        grads, loss = slope(params, pool.inputs(torch.zeros_like(chosen), chosen), pool.labels[chosen])
         losses.append(loss)
         for name, p in params.items():
             p -= rates.view(-1, *[1] * (p.dim() - 1)) * grads[name]

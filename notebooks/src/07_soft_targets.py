@@ -23,7 +23,7 @@ dh.start(seed=0)
 # %%
 digits = dh.load_digits()
 views = dh.make_views(digits.train, views=32, shift=2)
-print([len(part) for part in digits], tuple(views.views.shape))
+print([len(part) for part in digits], tuple(views.pixels.shape))
 
 # %%
 from distill_helpers.course.recorded import nb07_regimes as regimes

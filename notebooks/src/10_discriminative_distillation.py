@@ -229,7 +229,7 @@ print("sign leak:         right on fewer than a quarter, critic above 99 %:", fi
 # %%
 stops = (1, 10, 40, 100, 200, 400)
 seen = {}
-images, targets = views.x(torch.zeros(200, dtype=torch.long), torch.arange(200)), teacher.table.logits[0].softmax(-1)
+images, targets = views.inputs(torch.zeros(200, dtype=torch.long), torch.arange(200)), teacher.table.logits[0].softmax(-1)
 for steps in stops:
     steady = dh.Recipe(steps=steps, lr=3e-3, opponent_lr=1e-2, schedule="constant", warmup=0)
     run = dh.distill(dh.digits_student, teacher, views, seeing_game, seeds=[0], recipe=steady)

@@ -29,7 +29,7 @@ tried = sum(len(entry.choices) for entry in ENTRIES.values())
 print(f"{len(ENTRIES)} entries, {tried} settings on {len(tournament.SEARCH_SEEDS)} search seeds, then {len(tournament.SEEDS)} seeds each and their controls")
 for division, budget in BUDGETS.items():
     count = sum(entry.division == division for entry in ENTRIES.values())
-    print(f"{division}: {count} entries, {budget.steps} steps of {budget.batch_size} views from {few_views().views.shape[1]} digits, rate {budget.lr:g}")
+    print(f"{division}: {count} entries, {budget.steps} steps of {budget.batch_size} views from {len(few_views())} digits, rate {budget.lr:g}")
 
 # %% [markdown]
 # There are two divisions. Most strategies train the residual perceptron of notebook 05. Those that need *maps*, a value for each place in the image, train a small convolutional net, and are compared with each other. Everything

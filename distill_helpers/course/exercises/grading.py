@@ -1,9 +1,12 @@
 """How an exercise is graded: by comparing answers with a reference, and with the mistakes that people really make."""
 
+import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from numbers import Integral, Real
 
+import numpy as np
 import torch
 
 
@@ -25,44 +28,116 @@ class Exercise:
     cases: tuple
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-4
-    notes: dict = field(default_factory=dict)
 
 
 def grade(exercise: Exercise, answer: Callable) -> str:
-    """One line: passed, or the likely mistake, or the first case that came out wrong. Never raises for a wrong answer."""
+    """One line: passed, or the likely mistake, or the first case that came out wrong. Never raises for a wrong answer.
+
+    Every call of every answer gets arguments of its own, and what it returns is copied at once, so an answer may change in place
+    what it was given, and none can spoil the exercise for the next.
+    """
     given = []
     for case in exercise.cases:
         try:
-            given.append(answer(*case))
+            given.append(_call(answer, case))
         except NotImplementedError:
             return f"{exercise.id}: not solved yet. Replace `raise NotImplementedError` with your answer."
         except Exception as error:  # whatever the reader's code raises is theirs to see
             return f"{exercise.id}: your function raised {type(error).__name__}: {error}"
-    right = [exercise.reference(*case) for case in exercise.cases]
-    if all(same(g, r, exercise.tolerance) for g, r in zip(given, right, strict=True)):
+    right = [_call(exercise.reference, case) for case in exercise.cases]
+    agree = [_same(g, r, exercise.tolerance) for g, r in zip(given, right, strict=True)]
+    if all(agree):
         return f"{exercise.id} passed. {exercise.title}"
     for mistake in exercise.mistakes:
-        if all(same(g, mistake.wrong(*case), exercise.tolerance) for g, case in zip(given, exercise.cases, strict=True)):
+        if all(_same(g, _call(mistake.wrong, case), exercise.tolerance) for g, case in zip(given, exercise.cases, strict=True)):
             return f"{exercise.id}: not yet. {mistake.message}"
-    number = next(i for i, (g, r) in enumerate(zip(given, right, strict=True)) if not same(g, r, exercise.tolerance))
+    number = agree.index(False)
     return f"{exercise.id}: not yet. For {_short(exercise.cases[number])} your answer is {_short(given[number])}, expected {_short(right[number])}."
 
 
 def same(a, b, tolerance: float) -> bool:
-    """Equal up to a relative and absolute tolerance; exact for whole numbers."""
-    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
-        try:
-            a, b = torch.as_tensor(a), torch.as_tensor(b)
-        except (TypeError, ValueError, RuntimeError):
+    """Whether answer a is what was expected, b, up to a relative and absolute tolerance; whole numbers and shapes exactly.
+
+    The type of a number does not count: Python's, numpy's, a tensor of one element, 8.0 for 8; nor does a list for a tuple or a
+    tensor. True and False are no numbers.
+    """
+    if isinstance(b, torch.Tensor):
+        other = _tensor(a)
+        if other is None or (other.dtype == torch.bool) != (b.dtype == torch.bool):
             return False
-        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance)
-    if isinstance(b, float):
-        return isinstance(a, (int, float)) and math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+        if other.shape != b.shape and not other.numel() == b.numel() == 1:
+            return False
+        x, y = (t.detach().cpu().double().flatten() for t in (other, b))
+        return torch.allclose(x, y, rtol=tolerance, atol=tolerance)
+    if isinstance(b, (list, tuple)):
+        if isinstance(a, (torch.Tensor, np.ndarray)):
+            a = a.tolist()
+        return isinstance(a, (list, tuple)) and len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b, strict=True))
+    if isinstance(b, Real) and not isinstance(b, bool):
+        number = _number(a)
+        if number is None:
+            return False
+        return number == b if isinstance(b, Integral) else math.isclose(number, b, rel_tol=tolerance, abs_tol=tolerance)
+    if isinstance(a, np.generic):
+        a = a.item()
     return type(a) is type(b) and a == b
+
+
+def _same(a, b, tolerance) -> bool:
+    try:
+        return bool(same(a, b, tolerance))
+    except Exception:  # an answer that cannot even be compared is a wrong one
+        return False
+
+
+def _call(answer, case):
+    return _own(answer(*_own(case)))
+
+
+def _own(value):
+    """A copy that shares nothing with the original. A tensor that asks for gradients is one that was computed, so it may change in place."""
+    if isinstance(value, torch.Tensor):
+        fresh = value.detach().clone()
+        return fresh.requires_grad_().clone() if value.requires_grad else fresh
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_own, value))
+    if isinstance(value, (list, tuple, set)):
+        return type(value)(map(_own, value))
+    if isinstance(value, dict):
+        return {key: _own(one) for key, one in value.items()}
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # what cannot be copied, such as an open file, is no argument and no right answer of any exercise
+        return value
+
+
+def _tensor(value):
+    """The value as a tensor, None where it is none."""
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in value):
+        parts = [_tensor(v) for v in value]
+        shapes = {None if p is None else p.shape for p in parts}
+        return torch.stack([p.detach() for p in parts]) if len(shapes) == 1 and None not in shapes else None
+    try:
+        return torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _number(value):
+    """The value as a Python number, None where it is none or more than one."""
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
+        if value.numel() != 1 if isinstance(value, torch.Tensor) else value.size != 1:
+            return None
+        value = value.item()
+    return value if isinstance(value, Real) and not isinstance(value, bool) else None
 
 
 def _short(value) -> str:
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_complex():
+            return repr(value)
         numbers = [f"{v:.4g}" for v in value.flatten()[:6].tolist()]
         return f"[{', '.join(numbers)}{', ...' if value.numel() > 6 else ''}]"
     if isinstance(value, tuple):

@@ -10,6 +10,7 @@ from distill_helpers.training.recipe import Recipe
 
 NAME = "02_quality"
 DATA = ["mnist5k.npz"]
+TOLERANCE = {"train": 0.02, "test": 0.04}
 SEEDS = tuple(range(5))
 BUDGET = Recipe(steps=600, lr=1e-2)
 NOISES, WIDTHS, EXAMPLES = (0.0, 0.1, 0.2, 0.4, 0.6), (4, 16, 64, 256), (50, 100, 200, 500, 1000, 2000, 3500)

@@ -6,6 +6,7 @@ from distill_helpers.training.stability import largest_stable_rate
 
 NAME = "03_rates"
 DATA = ["mnist5k.npz"]
+TOLERANCE = {"rate": 0.25}
 SEEDS = tuple(range(10))
 WIDTHS, DEPTHS = (16, 32, 64, 128, 256, 512), (2, 4, 8, 16, 32)
 SETTINGS = [{"width": width, "depth": 2} for width in WIDTHS] + [{"width": 64, "depth": depth} for depth in DEPTHS[1:]]

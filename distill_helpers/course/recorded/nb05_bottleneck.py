@@ -15,6 +15,7 @@ from distill_helpers.training import Recipe, Teacher, distill
 
 NAME = "05_bottleneck"
 DATA = ["mnist5k.npz"]
+TOLERANCE = {"accuracy": 0.03, "probe": 0.03, "effective_rank": 1.5, "cka": 0.1}
 SEEDS = tuple(range(8))
 WIDTHS = (2, 4, 8, 16, 32)
 INNER, BLOCKS = 8, 2

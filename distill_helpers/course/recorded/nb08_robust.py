@@ -20,6 +20,9 @@ from distill_helpers.training.randomness import build_seeded
 
 NAME = "08_robust"
 DATA = ["mnist5k.npz"]
+TOLERANCE = {"accuracy": 0.03, "fgsm": 0.05, "pgd 0.05": 0.05, "pgd 0.1": 0.05, "pgd 0.15": 0.05, "weak": 0.05, "strong": 0.05,
+             "margin": 0.05, "neighbour": 0.05, "huge": 0.05}  # fmt: skip
+VOLATILE = ("loop_seconds",)
 SEEDS = tuple(range(8))
 EPS = 0.1
 BUDGET = Recipe(steps=400, lr=1e-2, weight_decay=0.05)

@@ -24,6 +24,7 @@ from distill_helpers.training import Teacher, distill
 
 NAME = "11_search"
 DATA = ["mnist5k.npz"]
+TOLERANCE = {"validation": 0.03}
 SEEDS = (100, 101, 102)
 WEIGHT = 0.9  # of the teacher, as in notebook 07
 RECIPE = BUDGETS["perceptron"]

@@ -1,0 +1,381 @@
+"""One comparison in one call: several ways to train one student, over replicates, in as few stacks as their kinds allow."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill_helpers.checks import InputError, one_of, whole
+from distill_helpers.measure.statistics import Difference, paired
+from distill_helpers.strategies.contract import Strategy
+from distill_helpers.strategies.hard_labels import HardLabels
+from distill_helpers.strategies.schedule import Grid, Stages
+from distill_helpers.training import plan as planning
+from distill_helpers.training.device import allow_fast_matmul, pick_device
+from distill_helpers.training.distill import trained
+from distill_helpers.training.loop import Group
+from distill_helpers.training.proof import float_type, proved, why_not_stacked
+from distill_helpers.training.randomness import generator_for
+from distill_helpers.training.recipe import Recipe
+from distill_helpers.training.replicates import Replicate, draw_replicates
+from distill_helpers.training.run import Run, inputs_of
+from distill_helpers.training.teacher import Teacher
+
+
+class Arm:
+    """A strategy with changes to the recipe that are its own, for example ``Arm(SoftTargets(8.0), lr=3e-3)``."""
+
+    def __init__(self, strategy, **changes):
+        known = {f.name for f in fields(Recipe)}
+        wrong = sorted(set(changes) - known)
+        if wrong:
+            raise InputError(f"an arm may change {', '.join(sorted(known))}, but {', '.join(wrong)} was given.")
+        self.strategy, self.changes = strategy, changes
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """A teacher that is trained anew for each replicate: a function that builds it, its recipe, and what it learns by."""
+
+    builder: Any
+    recipe: Recipe = Recipe()
+    strategy: Strategy = HardLabels()
+
+
+@dataclass(eq=False)
+class Comparison:
+    """What ``compare`` found.
+
+    arms: names, in the order given. replicates: the draws. outcomes: bool [replicates, arms, test examples], right or wrong, or None where the
+    labels are no classes. scores: {measure: float [replicates, arms]}. baseline: the arm that the others are held against. costs: one dict an
+    arm. diverged: bool [replicates, arms]; such a student's answers count as guesses. runs: the training runs. teachers: the redrawn ones.
+    """
+
+    arms: list[str]
+    replicates: list[Replicate]
+    outcomes: Tensor | None
+    scores: dict[str, Tensor]
+    baseline: str
+    costs: list[dict]
+    diverged: Tensor
+    runs: list[Run] = field(repr=False)
+    teachers: list = field(default_factory=list, repr=False)
+    interrupted: bool = False
+    where: dict = field(default_factory=dict, repr=False)  # {arm: (run, place of the arm in each lane, arms of a lane)}
+    timing: Any = field(default=None, repr=False)
+
+    def gain(self, arm: str, against: str | None = None, measure: str = "accuracy") -> Difference:
+        """The paired difference of ``measure`` between two arms over replicates, with its interval."""
+        one_of("measure", measure, tuple(self.scores))
+        a, b = (self._column(name) for name in (arm, against or self.baseline))
+        return paired(self.scores[measure][:, a], self.scores[measure][:, b], name=f"{arm} - {against or self.baseline}")
+
+    def model(self, arm: str, replicate: int = 0) -> nn.Module:
+        """A trained student as a module of its own, in evaluation mode."""
+        whole("replicate", replicate, 0)
+        if replicate >= len(self.replicates):
+            raise InputError(f"replicate must be from 0 to {len(self.replicates) - 1}, but {replicate} was given.")
+        self._column(arm)
+        run, place, arms = self.where[arm]
+        return run.model(replicate * arms + place) if not run.parts else run.parts[replicate * arms + place].model(0)
+
+    def table(self):
+        """A row an arm, as a DataFrame: the mean of each measure, the gain over the baseline with its interval, and the costs."""
+        import pandas as pd
+
+        rows = []
+        for number, arm in enumerate(self.arms):
+            row = {"arm": arm} | {name: float(values[:, number].mean()) for name, values in self.scores.items()}
+            if arm != self.baseline and len(self.replicates) > 1:
+                d = self.gain(arm, measure=next(iter(self.scores)))
+                row |= {"gain": d.mean, "low": d.low, "high": d.high}
+            rows.append(row | {name: value for name, value in self.costs[number].items() if name != "arm"})
+        return pd.DataFrame(rows)
+
+    def forest(self):
+        """The gain of each arm over the baseline with its interval, drawn; returns the figure."""
+        from distill_helpers.show.forest import forest
+
+        measure = next(iter(self.scores))
+        return forest([(arm, self.gain(arm, measure=measure)) for arm in self.arms if arm != self.baseline],
+                      f"gain in {measure} over {self.baseline}, {len(self.replicates)} replicates")  # fmt: skip
+
+    def seconds(self, steps: int = 50, repeats: int = 5) -> dict[str, float]:
+        """Seconds that one student of each arm takes for ``steps`` steps, trained alone, median of ``repeats``; wants an idle machine."""
+        return self.timing(steps, repeats)
+
+    def __str__(self):
+        lines = []
+        measure = next(iter(self.scores))
+        for number, arm in enumerate(self.arms):
+            mean = self.scores[measure][:, number].mean()
+            against = "" if arm == self.baseline or len(self.replicates) < 2 else f"   {self.gain(arm, measure=measure)}"
+            lines.append(f"{arm:24} {measure} {mean:.4f}{against}")
+        return "\n".join(lines)
+
+    def _column(self, arm: str) -> int:
+        one_of("arm", arm, tuple(self.arms))
+        return self.arms.index(arm)
+
+
+def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled: int | None = None, unlabelled: str = "drop",
+            teacher_examples: int | None = None, recipe: Recipe | None = None, baseline: str | None = None, measures=None, device="auto",
+            stack="auto", checkpoint=None, watch=(), progress=True) -> Comparison:  # fmt: skip
+    """Train the student by each arm in each replicate and return the Comparison.
+
+    student: a function that builds one. teacher: a module or Teacher, kept, so that the answer is for this teacher; a ``Redrawn``, trained anew
+    for each replicate; or None where no arm needs one. data: a pool, an ImageSet, a torch Dataset or DataLoader. arms: {name: strategy}, a
+    strategy being a Strategy, Stages, or an ``Arm`` with a recipe of its own. test: the data that are read at the end, as ``data``, with labels.
+    replicates: how many, or a list of Replicate; labelled, unlabelled, teacher_examples: see ``draw_replicates``. Within a replicate all
+    arms begin with the same weights and see the same batches, which pairs them. baseline: the first arm, unless said. measures: a function of
+    (logits [students, N, ...], labels) that gives {name: [students]}, beside accuracy, or in its place where labels are no classes.
+    stack: "auto" trains all replicates of all arms together where the student allows it, False one student at a time, with the same results.
+    checkpoint: a folder; the same call goes on from it. A student that diverges is counted, and its answers are guesses.
+    Raises InputError for arguments that do not fit, before any training.
+    """
+    recipe = replace(recipe or Recipe(), on_divergence="go on")
+    device = pick_device(device)
+    allow_fast_matmul(device)
+    one_of("stack", stack, ("auto", True, False))
+    pool, plans = planning.as_pool(data).to(device), _plans(arms, recipe)
+    baseline = baseline or next(iter(plans))
+    one_of("baseline", baseline, tuple(plans))
+    test_x, test_y = _test(test, pool)
+    drawn = _replicates(replicates, pool, labelled, unlabelled, teacher_examples)
+    lanes = [r.lane(device) for r in drawn]
+    modules = planning.build_all(student, [r.seed for r in drawn], device)
+    out = proved(modules[0], pool, recipe.batch_size)
+    folder = None if checkpoint is None else Path(checkpoint)
+    for plan, _ in plans.values():
+        for strategy, _ in plan:
+            planning.check_labels(strategy, pool)
+            _check_kept(strategy, drawn)
+    needy = any(strategy.needs_teacher for plan, _ in plans.values() for strategy, _ in plan)
+    base, taught = (None, None) if not needy else _teachers(teacher, drawn, pool, device, stack, folder, progress)
+    if taught is not None and taught.interrupted:
+        raise KeyboardInterrupt("stopped while the teachers were trained; with checkpoint= the same call goes on from there")
+    alone = stack is False or bool(why_not_stacked(modules[0], pool))
+    runs, where, costs, interrupted = [], {}, {}, False
+    for number, names in enumerate(_panels(plans)):
+        mine = plans[names[0]][1]
+        local = lanes[0].rows is not None
+        staged = {name: planning.stages_of(plans[name][0], base, pool, out, local) for name in names}
+        groups, order = _groups(names, plans, staged, modules[0], device, alone)
+        labels = [f"{name}" for _ in lanes for name in order]
+        run = trained(modules, lanes, groups, labels, pool, out, mine, device, stack=stack, resume=None,
+                      checkpoint=None if folder is None else folder / f"panel-{number}", watch=watch, progress=progress, teachers=base,
+                      strategies=[plans[name][0] for name in order])  # fmt: skip
+        runs.append(run)
+        where |= {name: (run, place, len(order)) for place, name in enumerate(order)}
+        costs |= _costs(order, groups, run, mine, len(lanes))
+        if run.interrupted:
+            interrupted = True
+            break
+    if interrupted:
+        raise KeyboardInterrupt("stopped while the arms were trained; with checkpoint= the same call goes on from there")
+    scores, outcomes, diverged = _judged(plans, where, drawn, test_x, test_y, pool, measures)
+    again = lambda steps, repeats: _timed(student, base, pool, plans, drawn, device, steps, repeats, local=lanes[0].rows is not None)
+    return Comparison(list(plans), drawn, outcomes, scores, baseline, [costs[name] for name in plans], diverged, runs,
+                      [] if taught is None else [taught.model(i) for i in range(len(taught))], False, where, again)  # fmt: skip
+
+
+def _plans(arms, recipe: Recipe) -> dict:
+    """{arm: ([(strategy, end)], recipe)}."""
+    if not isinstance(arms, dict) or not arms:
+        raise InputError(f"arms must be a dict of one or more named strategies, but {arms!r} was given.")
+    plans = {}
+    for name, arm in arms.items():
+        if not isinstance(name, str) or not name:
+            raise InputError(f"arms must be named by words, but {name!r} was given.")
+        arm = arm if isinstance(arm, Arm) else Arm(arm)
+        if isinstance(arm.strategy, Grid) or not isinstance(arm.strategy, (Strategy, Stages)):
+            raise InputError(f"the arm {name!r} must be a Strategy, Stages or an Arm around one, but {arm.strategy!r} was given.")
+        plan, _, mine = planning.steps_of(arm.strategy, replace(recipe, **arm.changes))
+        plans[name] = (plan, mine)
+    return plans
+
+
+def _test(test, pool) -> tuple[Tensor, Any]:
+    if getattr(test, "labels", None) is None and isinstance(test, (torch.utils.data.Dataset, torch.utils.data.DataLoader)):
+        test = planning.as_pool(test)
+    if getattr(test, "labels", None) is None:
+        raise InputError(f"test must be data with labels (an ImageSet, a pool, a Dataset), but {type(test).__name__} without labels was given.")
+    x = inputs_of(test)
+    if tuple(x.shape[1:]) != tuple(pool.input_shape):
+        raise InputError(f"test must have inputs of shape {tuple(pool.input_shape)}, as the data have, but {tuple(x.shape[1:])} was given.")
+    return x.to(pool.device), test.labels
+
+
+def _replicates(replicates, pool, labelled, unlabelled, teacher_examples) -> list[Replicate]:
+    if isinstance(replicates, (list, tuple)):
+        if labelled is not None or teacher_examples is not None:
+            raise InputError("labelled and teacher_examples go with a number of replicates; a list of Replicate says them itself.")
+        if not replicates or not all(isinstance(r, Replicate) for r in replicates):
+            raise InputError("replicates must be a number, or a list of one or more Replicate.")
+        drawn = list(replicates)
+    else:
+        whole("replicates", replicates)
+        drawn = draw_replicates(pool, int(replicates), labelled=labelled, unlabelled=unlabelled, teacher_examples=teacher_examples)
+    if len({r.seed for r in drawn}) < len(drawn):
+        raise InputError("replicates must have different seeds.")
+    for what in ("rows", "labelled", "teacher_rows"):
+        sizes = {None if getattr(r, what) is None else len(getattr(r, what)) for r in drawn}
+        if len(sizes) > 1:
+            raise InputError(f"replicates must all have the same number of {what}, but they have {sorted(map(str, sizes))}.")
+    return drawn
+
+
+def _check_kept(strategy: Strategy, drawn):
+    if drawn[0].labelled is not None and (strategy.needs_labels or "labels" in strategy.signals) and not strategy.honours_task:
+        raise InputError(f"the replicates keep examples without a label, which {strategy.name} does not follow; use unlabelled='drop', or a "
+                         f"strategy with honours_task = True.")  # fmt: skip
+
+
+def _teachers(teacher, drawn, pool, device, stack, folder, progress):
+    """(planning.Teachers, the Run of the redrawn ones or None)."""
+    rows = [r.rows for r in drawn]
+    pools = [pool] if rows[0] is None else [pool.subset(r.to(pool.device)) for r in rows]
+    if teacher is None:
+        raise InputError("teacher must be given, since an arm needs one, but None was given.")
+    if not isinstance(teacher, Redrawn):
+        # wrapped once, so that all lanes have the very same frozen network
+        teacher = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
+        return planning.Teachers([teacher] * len(pools), pools), None
+    lanes = [r.teacher_lane(device) for r in drawn]
+    plan, _, recipe = planning.steps_of(teacher.strategy, teacher.recipe)
+    if any(strategy.needs_teacher for strategy, _ in plan):
+        raise InputError(f"a redrawn teacher must learn by a strategy without a teacher, but {teacher.strategy.name} was given.")
+    modules = planning.build_all(teacher.builder, [r.seed for r in drawn], device)
+    out = proved(modules[0], pool, recipe.batch_size)
+    stages = planning.stages_of(plan, None, pool, out)
+    run = trained(modules, lanes, [Group(stages)], ["teacher"] * len(lanes), pool, out, recipe, device, stack="auto" if stack is True else stack,
+                  resume=None, checkpoint=None if folder is None else folder / "teachers", watch=(), progress=progress, teachers=None,
+                  strategies=[teacher.strategy])  # fmt: skip
+    if run.diverged.any():
+        raise InputError("a teacher diverged while it was trained; lower the lr of its recipe.")
+    models = [Teacher(run.model(i)) for i in range(len(run))]
+    return planning.Teachers(models, pools * len(models) if len(pools) == 1 else pools), run
+
+
+def _panels(plans) -> list[list[str]]:
+    """Names of arms that share a recipe, and so may share a stack."""
+    panels: dict = {}
+    for name, (_, recipe) in plans.items():
+        panels.setdefault(recipe, []).append(name)
+    return list(panels.values())
+
+
+def _groups(names, plans, staged, module, device, alone: bool) -> tuple[list[Group], list[str]]:
+    """Arms that differ in numbers only stand in one group; returns the groups and the names in their order."""
+    kinds: list[list[str]] = []
+    for name in names:
+        home = None if alone else next((kind for kind in kinds if _one_kind([plans[n][0] for n in (*kind, name)])), None)
+        if home is None:
+            kinds.append([name])
+        else:
+            home.append(name)
+    groups, first = [], 0
+    for kind in kinds:
+        stages = staged[kind[0]]
+        if len(kind) > 1:
+            varying = Grid([plans[n][0][0][0] for n in kind]).varying
+            stages[0].numbers = {what: torch.tensor([float(v) for v in values], device=device, dtype=float_type(module))
+                                 for what, values in varying.items()}  # fmt: skip
+        groups.append(Group(stages, first, len(kind)))
+        first += len(kind)
+    return groups, [name for kind in kinds for name in kind]
+
+
+MAPPED = ("temperature", "weight", "smoothing", "distance_weight", "angle_weight", "labels", "label_weight", "alpha", "beta")
+
+
+def _one_kind(plans) -> bool:
+    """Whether plans are single strategies of one class that differ in weights and temperatures only, which a mapped call can hold."""
+    if any(len(plan) > 1 for plan in plans):
+        return False
+    try:
+        grid = Grid([plan[0][0] for plan in plans])
+    except InputError:
+        return False
+    return all(name in MAPPED for name in grid.varying)
+
+
+def _costs(order, groups, run, recipe, lanes: int) -> dict[str, dict]:
+    costs, parts, place = {}, run.parts or [run], 0
+    for number, group in enumerate(groups):
+        table = sum({id(t): t.table_evaluations for s in group.stages for t in s.teachers}.values())
+        # one by one, the parts stand lane by lane and group by group; in one stack all are in the same part
+        part = parts[number] if run.parts else parts[0]
+        live = part.live_evaluations.get(0 if run.parts else group.first, 0)
+        extra = part.extra_of_groups[0 if run.parts else number]
+        own = run.parameters
+        for _ in range(group.arms):
+            # weights and the two moments of AdamW, in float32
+            costs[order[place]] = {"arm": order[place], "steps": recipe.steps, "teacher_evaluations": table // lanes + live, "parameters": own,
+                                   "extra_parameters": extra, "bytes": 12 * (own + extra)}  # fmt: skip
+            place += 1
+    return costs
+
+
+def _judged(plans, where, drawn, x, labels, pool, measures):
+    names, count = list(plans), len(drawn)
+    classes = isinstance(labels, Tensor) and not labels.is_floating_point()
+    outcomes = torch.zeros(count, len(names), *labels.shape, dtype=torch.bool) if classes else None
+    scores: dict[str, Tensor] = {}
+    diverged = torch.zeros(count, len(names), dtype=torch.bool)
+    for number, name in enumerate(names):
+        run, place, arms = where[name]
+        logits = torch.stack([_logits(run, r * arms + place, x) for r in range(count)])
+        lost = run.diverged[place::arms]
+        diverged[:, number] = lost
+        for r in lost.nonzero().flatten().tolist():
+            guess = generator_for(drawn[r].seed, f"guess {name}")
+            logits[r] = torch.rand(logits[r].shape, generator=guess).to(logits)
+        found = {}
+        if classes:
+            known = labels.to(logits.device)
+            right = logits.argmax(-1) == known
+            outcomes[:, number] = right.cpu()
+            valid = known != pool.ignore_index if pool.ignore_index is not None else torch.ones_like(known, dtype=torch.bool)
+            found["accuracy"] = (right & valid).flatten(1).sum(1) / valid.sum()
+        found |= {} if measures is None else measures(logits, labels)
+        if not found:
+            raise InputError("measures must be given where labels are no class indices, but it is None.")
+        for what, values in found.items():
+            scores.setdefault(what, torch.zeros(count, len(names), dtype=torch.float64))[:, number] = torch.as_tensor(values).double().cpu()
+    return scores, outcomes, diverged
+
+
+def _logits(run: Run, student: int, x) -> Tensor:
+    if run.parts:
+        return run.parts[student].predict(x)[0]
+    from distill_helpers.training.fleet import Fleet
+
+    one = Fleet()
+    one.add("student", [run.model(student)], x.device)
+    return one.predict(x)[0]
+
+
+def _timed(student, base, pool, plans, drawn, device, steps: int, repeats: int, local: bool) -> dict[str, float]:
+    """Median seconds for ``steps`` steps of one student of each arm, alone; the first try warms up and is not counted."""
+    import statistics
+
+    whole("steps", steps)
+    whole("repeats", repeats)
+    lane, module = drawn[0].lane(device), planning.build(student, drawn[0].seed, device)
+    out, found = proved(module, pool, 2), {}
+    for name, (plan, recipe) in plans.items():
+        short, times = replace(recipe, steps=steps, check_every=steps), []
+        ends = [(strategy, min(end, steps)) for strategy, end in plan]
+        ends = [(s, e) for i, (s, e) in enumerate(ends) if i == 0 or e > ends[i - 1][1]]
+        stages = planning.stages_of(ends, base, pool, out, local)
+        for stage in stages:
+            stage.teachers = stage.teachers[:1]
+        for _ in range(repeats + 1):
+            run = trained([module], [lane], [Group(stages)], [name], pool, out, short, device, stack="auto", resume=None, checkpoint=None, watch=(),
+                          progress=False, teachers=base, strategies=[plan])  # fmt: skip
+            times.append(run.seconds)
+        found[name] = statistics.median(times[1:])
+    return found

@@ -1,0 +1,142 @@
+"""What a module or another value is, as text and bytes: two modules that may answer differently have different identities."""
+
+import functools
+import hashlib
+import inspect
+import re
+import types
+
+import torch
+from torch import Tensor, nn
+
+from distill_helpers.data.hashing import tensors_hash
+from distill_helpers.training.fingerprint import code_hash
+
+_PLAIN = set(vars(nn.Module()))
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_DEEP = 20
+
+
+def identity(module: nn.Module) -> str:
+    """sha256 over weights, all buffers, structure, plain attributes, hooks, and the code of every class and base class in the module.
+
+    Code that a method merely calls is not followed, unless it is this package's; a key that must not err also takes what the module
+    answers (``measured``).
+    """
+    tensors = {f"parameter {n}": t for n, t in module.named_parameters(remove_duplicate=False)}
+    tensors |= {f"buffer {n}": t for n, t in module.named_buffers(remove_duplicate=False)}
+    texts = [_no_addresses(repr(module))]
+    for path, part in module.named_modules():
+        texts += [f"{path}.{key}={_text(value)}" for key, value in sorted(vars(part).items()) if key not in _PLAIN]
+        texts += [f"{path} {kind}: {_text(list(getattr(part, kind).values()))}" for kind in _HOOKS if getattr(part, kind)]
+    texts += sorted({class_text(kind) for part in module.modules() for kind in type(part).__mro__})
+    return tensors_hash(tensors, texts)
+
+
+@torch.no_grad()
+def measured(answer, x: Tensor, seed: int = 0) -> str:
+    """sha256 over what ``answer`` (inputs -> {name: tensor}) gives for the rows x and for as many rows of seeded noise of their shape.
+
+    Whole numbers are not replaced by noise but put in another order, so that they stay in range. Torch's generator is left as it was.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if x.is_floating_point():
+        made = torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x)
+    else:
+        made = x.flatten()[torch.randperm(x.numel(), generator=generator).to(x.device)].view(x.shape)
+    digest = hashlib.sha256()
+    with seeded(seed, x.device):
+        for rows in (x, made):
+            try:
+                digest.update(tensors_hash(answer(rows)).encode())
+            except (RuntimeError, ValueError, AssertionError) as error:
+                digest.update(_no_addresses(str(error)).encode())
+    return digest.hexdigest()
+
+
+def short_hash(value) -> str:
+    """16 digits of a sha256 over a value: numbers, words, tensors, modules, functions, and lists, dicts and objects that hold such."""
+    return hashlib.sha256(_text(value).encode()).hexdigest()[:16]
+
+
+def seeded(seed: int, device):
+    """torch's generators begin with ``seed`` inside the block and are as before after it."""
+    return _Seeded(seed, torch.device(device))
+
+
+class _Seeded:
+    def __init__(self, seed, device):
+        self.seed, self.fork = seed, torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+    def __enter__(self):
+        self.fork.__enter__()
+        torch.manual_seed(self.seed)
+
+    def __exit__(self, *what):
+        return self.fork.__exit__(*what)
+
+
+def class_text(kind: type) -> str:
+    """What a class does: the functions and values in it; for torch's own, which its version determines, the name alone."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if kind is object or kind.__module__ == "torch" or kind.__module__.startswith("torch."):
+        return name
+    whole = code_hash(kind.__module__) if kind.__module__.startswith("distill_helpers.") else ""
+    plain = lambda key, value: callable(value) or not (key.startswith("__") and key.endswith("__"))
+    held = [f"{key}={_text(value, 1)}" for key, value in sorted(vars(kind).items()) if plain(key, value)]
+    return "\n".join([name, whole, *held])
+
+
+def _text(value, depth: int = 0) -> str:
+    """A value as a text that is the same in every process; objects by their class and what they hold."""
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)):
+        return repr(value)
+    if isinstance(value, Tensor):
+        return tensors_hash({"": value})
+    if depth > _DEEP:
+        return type(value).__qualname__
+    deeper = lambda v: _text(v, depth + 1)
+    if isinstance(value, (list, tuple)):
+        return f"{type(value).__name__}[{', '.join(map(deeper, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"set{sorted(map(deeper, value))}"
+    if isinstance(value, dict):
+        return f"dict{[(deeper(k), deeper(v)) for k, v in value.items()]}"
+    if isinstance(value, functools.partial):
+        return f"partial {deeper(value.func)} {deeper(value.args)} {deeper(value.keywords)}"
+    if isinstance(value, types.MethodType):
+        return f"method {deeper(value.__func__)}"
+    if isinstance(value, (staticmethod, classmethod)):
+        return f"{type(value).__name__} {deeper(value.__func__)}"
+    if isinstance(value, property):
+        return f"property {deeper(value.fget)}"
+    if isinstance(value, types.FunctionType):
+        return _function_text(value, depth)
+    if isinstance(value, type):
+        return f"class {value.__module__}.{value.__qualname__}"
+    if isinstance(value, nn.Module):
+        return f"module {identity(value)}"
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if hasattr(value, "tobytes") and hasattr(value, "dtype"):
+        return f"{kind} {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    held = getattr(value, "__dict__", None)
+    return f"{kind} {deeper(dict(held))}" if held else f"{kind} {_no_addresses(repr(value))}"
+
+
+def _function_text(function, depth) -> str:
+    code = function.__code__
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = f"{code.co_code.hex()} {code.co_names} {_no_addresses(repr(code.co_consts))}"
+    held = []
+    for cell in function.__closure__ or ():
+        try:
+            held.append(cell.cell_contents)
+        except ValueError:  # not filled yet
+            held.append(None)
+    return f"{function.__qualname__} {source} {_text(function.__defaults__, depth + 1)} {_text(held, depth + 1)}"
+
+
+def _no_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

@@ -1,0 +1,191 @@
+"""From what was asked for to what a loop works on: the pool, the stages with their teachers, the stacks of students, the signature."""
+
+from dataclasses import replace
+from numbers import Integral
+
+import torch
+from torch import nn
+
+from distill_helpers.checks import InputError
+from distill_helpers.data import ImageSet, Pool, from_dataset, make_views
+from distill_helpers.models.outputs import Outputs
+from distill_helpers.strategies.contract import Strategy
+from distill_helpers.strategies.schedule import Grid, Stages
+from distill_helpers.training.by_value import short_hash
+from distill_helpers.training.fleet import Fleet
+from distill_helpers.training.loop import Group, Lane, Stage
+from distill_helpers.training.proof import check_builds
+from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training.recipe import Recipe
+from distill_helpers.training.teacher import Teacher
+
+
+def checked_seeds(seeds) -> list[int]:
+    """Whole numbers of at least 0, one or more, all different."""
+    seeds = list(seeds) if hasattr(seeds, "__iter__") else [seeds]
+    if not seeds or not all(isinstance(s, Integral) and not isinstance(s, bool) and s >= 0 for s in seeds):
+        raise InputError(f"seeds must be whole numbers of at least 0, one or more, but {seeds!r} was given.")
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"seeds must differ from each other, but {seeds!r} was given.")
+    return [int(s) for s in seeds]
+
+
+def as_pool(data) -> Pool:
+    """A pool as it is; an ImageSet as a pool of one view; a torch Dataset or DataLoader by ``from_dataset``."""
+    if isinstance(data, ImageSet):
+        return make_views(data, views=1)
+    if isinstance(data, Pool):
+        return data
+    if isinstance(data, (torch.utils.data.Dataset, torch.utils.data.DataLoader)):
+        return from_dataset(data)
+    raise InputError(f"data must be an ImageSet or a ViewPool, another pool, a torch Dataset or a DataLoader, but {type(data).__name__} was given.")
+
+
+def steps_of(strategy, recipe: Recipe) -> tuple[list[tuple[Strategy, int]], Grid | None, Recipe]:
+    """([(strategy, last step)], the Grid if one was given, the recipe with the plan's number of steps)."""
+    if isinstance(strategy, Grid):
+        return [(strategy.strategies[0], recipe.steps)], strategy, recipe
+    if isinstance(strategy, Stages):
+        ends, total = [], 0
+        for part, steps in strategy.stages:
+            total += steps
+            ends.append((part, total))
+        return ends, None, replace(recipe, steps=total)
+    if not isinstance(strategy, Strategy):
+        raise InputError(f"strategy must be a Strategy, Stages or Grid, but {strategy!r} was given.")
+    return [(strategy, recipe.steps)], None, recipe
+
+
+def build(student, seed: int, device) -> nn.Module:
+    """A new student on the device, its weights drawn by ``seed``."""
+    if isinstance(student, nn.Module) or not callable(student):
+        raise InputError("student must be a function that builds a new student, for example `lambda: ResidualStudent(...)`.")
+    module = build_seeded(student, seed)
+    if not isinstance(module, nn.Module):
+        raise InputError(f"student() must return a torch.nn.Module, but it returned {type(module).__name__}.")
+    return module.to(device)
+
+
+def build_all(student, seeds, device) -> list[nn.Module]:
+    """One student a seed; equal seeds get copies of one student. Raises InputError for a builder that gives the same object again."""
+    modules = [build(student, seed, device) for seed in seeds]
+    check_builds(modules)
+    return modules
+
+
+class Teachers:
+    """The teachers of a run, asked about each pool once for each set of features.
+
+    given: a module or a Teacher, the same for all lanes, or one for each lane. pools: the pool that each of them answers for.
+    """
+
+    def __init__(self, given: list, pools: list[Pool]):
+        self.given, self.pools, self.asked = given, pools, {}
+
+    def __len__(self):
+        return len(self.given)
+
+    def over(self, strategy: Strategy) -> list[Teacher]:
+        """The teachers with their answers to all views, prepared by the strategy."""
+        return [strategy.prepare_teacher(self._ask(number, strategy)) for number in range(len(self.given))]
+
+    def _ask(self, number: int, strategy: Strategy) -> Teacher:
+        teacher, pool = self.given[number], self.pools[number]
+        if teacher is None:
+            raise InputError(f"teacher must be given for {strategy.name}, but None was given.")
+        if not isinstance(teacher, Teacher):
+            # one frozen copy of a module, also where several lanes have it
+            teacher = self.asked.setdefault(("wrapped", id(teacher)), Teacher(teacher))
+        wanted = set(strategy.teacher_features)
+        if teacher.holds(pool, wanted):
+            return teacher
+        key = (id(teacher), id(pool), tuple(sorted(wanted)))
+        if key not in self.asked:
+            self.asked[key] = teacher.over(pool, features=tuple(sorted(wanted)))
+        return self.asked[key]
+
+
+def stages_of(plan, teachers: Teachers | None, pool: Pool, out: Outputs, local: bool = False) -> list[Stage]:
+    """The plan with teachers asked and everything checked against the student's example outputs."""
+    stages = []
+    for strategy, end in plan:
+        check_labels(strategy, pool)
+        ready = []
+        if strategy.needs_teacher:
+            if teachers is None:
+                raise InputError(f"teacher must be given for {strategy.name}, but None was given.")
+            ready = teachers.over(strategy)
+            for teacher in ready:
+                classes = teacher.classes
+                if classes is not None and classes != out.logits.shape[-1]:
+                    raise InputError(f"teacher has {classes} classes, but the student has {out.logits.shape[-1]}; they must be equal.")
+        stages.append(Stage(strategy, ready, {}, end, {}, begin=stages[-1].end if stages else 0, local=local))
+    return stages
+
+
+def check_labels(strategy: Strategy, pool: Pool):
+    """Raise InputError unless the pool has the labels that the strategy needs, and the strategy follows what they say about themselves."""
+    if strategy.needs_labels and pool.labels is None:
+        raise InputError(f"data must carry labels for {strategy.name}, but it has none.")
+    if pool.labels is None or not (strategy.needs_labels or "labels" in strategy.signals) or strategy.honours_task:
+        return
+    ignored = pool.ignore_index is not None and isinstance(pool.labels, torch.Tensor) and bool((pool.labels == pool.ignore_index).any())
+    if ignored or pool.class_weights is not None:
+        what = "examples without a label (the ignore index)" if ignored else "class weights"
+        raise InputError(f"data have {what}, which {strategy.name} does not follow; drop them, or choose a strategy with honours_task = True.")
+
+
+def example_answers(stage: Stage, rows: int) -> Outputs | None:
+    """The teacher's stored answers to the first view of the first few examples, from which extras are built."""
+    if not stage.teachers:
+        return None
+    index = torch.arange(rows)
+    return stage.teachers[0].rows(torch.zeros_like(index), index)
+
+
+def add_extras(fleet: Fleet, groups: list[Group], lanes: list[Lane], out: Outputs, device) -> list[int]:
+    """Build each stage's declared extras, one for each lane and arm, into the fleet, in the type of the students' weights.
+
+    Returns the numbers in them, for each group.
+    """
+    counts, kind = [], out.logits.dtype
+    for place, group in enumerate(groups):
+        mark, count = f"#{place}" if len(groups) > 1 else "", 0
+        for number, stage in enumerate(group.stages):
+            answers = example_answers(stage, len(out.logits))
+            built = [build_seeded(lambda s=stage, a=answers: s.strategy.extras(out, a), lane.seed, f"extras {number}")
+                     for lane in lanes for _ in range(group.arms)]  # fmt: skip
+            missing = set(stage.strategy.opponents) - set(built[0])
+            if missing:
+                raise InputError(f"opponents {sorted(missing)} of {stage.strategy.name} are not among its extras {sorted(built[0])}.")
+            for name, module in built[0].items():
+                if name == "student":
+                    raise InputError("an extra must not be called 'student'.")
+                if not isinstance(module, nn.Module):
+                    given = type(module).__name__
+                    raise InputError(f"the extra {name!r} of {stage.strategy.name} must be a torch.nn.Module, but {given} was given.")
+                if len({id(extras[name]) for extras in built}) < len(built):
+                    raise InputError(f"extras() of {stage.strategy.name} must build {name!r} anew at each call, but it gave the same object twice.")
+                stage.extras[name] = f"{name}@{number}{mark}"
+                fleet.add(stage.extras[name], [extras[name].to(kind) for extras in built], device)
+                count += sum(p[0].numel() for p in fleet.params[stage.extras[name]].values())
+        counts.append(count)
+    return counts
+
+
+def table_cost(groups: list[Group]) -> int:
+    """Inputs the teachers answered to fill their tables, each table counted once."""
+    return sum({id(t): t.table_evaluations for g in groups for s in g.stages for t in s.teachers}.values())
+
+
+def signature(strategies, lanes: list[Lane], recipe: Recipe, pool: Pool, teachers: Teachers | None, students: list[nn.Module]) -> dict[str, str]:
+    """{what: value} of everything that determines a run's numbers, each by value."""
+    guides = [] if teachers is None else [t.fingerprint if isinstance(t, Teacher) else t for t in teachers.given]
+    return {
+        "the strategies": short_hash(strategies),
+        "seeds": short_hash([(lane.seed, lane.rows, lane.labelled) for lane in lanes]),
+        "the recipe": short_hash(recipe),
+        "the data": pool.fingerprint,
+        "the teacher": short_hash(guides),
+        "the student": short_hash(students),
+    }

@@ -1,0 +1,178 @@
+"""Proved on a sample, before the first step: that a student can be called, trained, stacked, taken out again and written to a file."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.func import stack_module_state, vmap
+
+from distill_helpers.checks import InputError
+from distill_helpers.models.outputs import Outputs, outputs_of
+from distill_helpers.training.fleet import Fleet
+from distill_helpers.training.randomness import seeded
+
+
+def sample_of(pool, dtype: torch.dtype, rows: int = 4) -> torch.Tensor:
+    """The first view of the first few examples, [rows, ...]."""
+    index = torch.arange(min(rows, len(pool)), device=pool.device)
+    x = pool.inputs(torch.zeros_like(index), index)
+    return x.to(dtype) if x.is_floating_point() else x
+
+
+def float_type(module: nn.Module) -> torch.dtype:
+    """The type of the student's weights. Raises InputError for half precision, which single updates of the weights would round away."""
+    kinds = {p.dtype for p in module.parameters() if p.is_floating_point()}
+    if not kinds:
+        raise InputError("the model has no trainable parameters.")
+    wrong = kinds - {torch.float32, torch.float64}
+    if wrong or len(kinds) > 1:
+        raise InputError(f"student must have weights in float32 (or all in float64), but {', '.join(sorted(map(str, kinds)))} was given; "
+                         f'for speed use Recipe(precision="bf16").')  # fmt: skip
+    return kinds.pop()
+
+
+def proved(module: nn.Module, pool, batch_size: int) -> Outputs:
+    """The student's Outputs for a few examples, in evaluation mode, after the proofs. Raises InputError for whatever does not work."""
+    if not any(p.requires_grad for p in module.parameters()):
+        raise InputError("the model has no trainable parameters.")
+    x = sample_of(pool, float_type(module))
+    out = _answers(module, x)
+    check_shapes(out.logits, pool, "student")
+    if not out.logits.isfinite().all():
+        raise InputError("student gives NaN or infinite logits before any training; look at its initialisation and at the data's scale.")
+    _trains(copy.deepcopy(module), x, batch_size)
+    _comes_back(module, x, out)
+    return out
+
+
+def check_shapes(logits: torch.Tensor, pool, who: str):
+    """Raise InputError unless logits [B, ..., C] fit the pool's classes and labels."""
+    classes = getattr(pool, "classes", None)
+    labels = pool.labels
+    if not isinstance(labels, torch.Tensor) or labels.is_floating_point():
+        if classes and logits.dim() == 2 and logits.shape[-1] != classes:
+            raise InputError(f"{who} has {logits.shape[-1]} classes, but the data have {classes}.")
+        return
+    if classes and logits.shape[-1] != classes:
+        raise InputError(f"{who} has {logits.shape[-1]} classes, but the data have {classes}; logits are [B, ..., classes], and shape "
+                         f"{tuple(logits.shape)} was given.")  # fmt: skip
+    if logits.shape[1:-1] != labels.shape[1:]:
+        raise InputError(f"{who} answers {tuple(logits.shape[1:-1])} places an example, but the labels have {tuple(labels.shape[1:])}: logits of "
+                         f"shape {tuple(logits.shape)} beside labels of shape {tuple(labels.shape)}.")  # fmt: skip
+
+
+def _answers(module, x) -> Outputs:
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            return outputs_of(module, x)
+    except (RuntimeError, IndexError, TypeError, AssertionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"student cannot take inputs of shape {tuple(x.shape[1:])}: {error}") from error
+    finally:
+        module.train(was_training)
+
+
+def _trains(module, x, batch_size: int):
+    """One forward pass in training mode on as many examples as a batch has, where that matters."""
+    rows = x[:1] if batch_size == 1 else x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1))
+    try:
+        with seeded(0, "proof"):
+            outputs_of(module.train(), rows)
+    except ValueError as error:
+        if isinstance(error, InputError) or "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError("batch_size must be at least 2 for a student with batch normalisation, which needs the spread over a batch, but 1 was "
+                         "given.") from error  # fmt: skip
+    except RuntimeError as error:
+        raise InputError(f"student cannot take inputs of shape {tuple(x.shape[1:])} in training mode: {error}") from error
+
+
+def _comes_back(module, x, out: Outputs):
+    """A fleet of one gives back a module that answers as this one does, and whose weights have names and may be stored."""
+    fleet = Fleet()
+    fleet.add("student", [copy.deepcopy(module)], x.device)
+    again = _answers(fleet.module(0), x)
+    if not torch.equal(again.logits, out.logits):
+        raise InputError("student gives other answers when it is built again from its parameters and buffers; keep everything that it "
+                         "depends on in parameters or buffers, and draw no random numbers in evaluation mode.")  # fmt: skip
+
+
+def draws_random_numbers(module: nn.Module, pool) -> bool:
+    """Whether a forward pass in training mode draws from torch's global generator, as dropout does."""
+    module, x = copy.deepcopy(module).train(), sample_of(pool, float_type(module))
+    with seeded(0, "proof", device=x.device), torch.no_grad():
+        before = _generator_states(x.device)
+        outputs_of(module, x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1)))
+        return any(not torch.equal(a, b) for a, b in zip(before, _generator_states(x.device), strict=True))
+
+
+def _generator_states(device):
+    states = [torch.get_rng_state()]
+    return states + [torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def why_not_stacked(module: nn.Module, pool) -> str:
+    """Why students like this one cannot be trained in one stack; an empty string where they can.
+
+    Decided by trying: one mapped forward and backward pass in training mode on a sample, then the same in evaluation mode, beside the
+    module on its own. A student may also say so itself with the attribute ``stackable = False``.
+    """
+    if not getattr(module, "stackable", True):
+        return "the student says so (stackable = False)"
+    x = sample_of(pool, float_type(module))
+    x = x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1))
+    pair = [copy.deepcopy(module).train() for _ in range(2)]
+    if any(_changes_buffers(copy.deepcopy(m), x) for m in pair[:1]):
+        return "a forward pass changes its buffers (batch statistics, for example)"
+    params, buffers = stack_module_state(pair)
+    skeleton = pair[0]
+
+    def one(p, b):
+        return outputs_of(skeleton, x, {**p, **b}).logits
+
+    try:
+        logits = vmap(one, randomness="error")(params, buffers)
+        torch.autograd.grad(logits.sum(), [p for p in params.values() if p.requires_grad], allow_unused=True)
+        skeleton.eval()
+        with torch.no_grad():
+            mapped, alone = vmap(one, randomness="error")(params, buffers), one(*_first(params, buffers))
+    except InputError:
+        raise
+    except Exception as error:  # whatever a mapped call cannot do
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "randomness" in str(error):
+            first = "it draws random numbers in its forward pass (dropout, for example)"
+        return first
+    close = torch.allclose(mapped[0].float(), alone.float(), rtol=1e-3, atol=1e-4)
+    return "" if close else "a mapped forward pass gives other numbers than the module on its own"
+
+
+def _first(params, buffers):
+    return {name: p[0] for name, p in params.items()}, {name: b[0] for name, b in buffers.items()}
+
+
+def _changes_buffers(module, x) -> bool:
+    before = {name: b.clone() for name, b in module.named_buffers()}
+    with seeded(0, "proof", device=x.device), torch.no_grad():
+        outputs_of(module, x)
+    after = dict(module.named_buffers())
+    return before.keys() != after.keys() or any(not torch.equal(b, after[name]) for name, b in before.items())
+
+
+def check_builds(modules: list[nn.Module]):
+    """Raise InputError unless the builder made a new student each time, of one architecture."""
+    storages: dict = {}
+    for number, module in enumerate(modules):
+        for name, p in module.named_parameters():
+            owner = storages.setdefault(p.data_ptr() if p.numel() else id(p), number)
+            if owner != number:
+                raise InputError(f"student() must build a new network at each call, but two calls gave the same weights ({name}); write "
+                                 f"`lambda: Net(...)`, not `lambda: net`.")  # fmt: skip
+    shapes = [{name: tuple(p.shape) for name, p in [*m.named_parameters(), *m.named_buffers()]} for m in modules]
+    if any(s != shapes[0] for s in shapes):
+        raise InputError("student() must build the same architecture at each call, but the shapes of the weights differ.")
+
+
