@@ -138,7 +138,7 @@ def usual(arm: str, teacher, digits, steps: int, measured: int, workers: int, wa
 def ours(teacher, digits, test, steps: int):
     """(seconds for all forty students, the Comparison)."""
     from distill_helpers import strategies as s
-    from distill_helpers.compare import compare
+    from distill_helpers.comparison import compare
     from distill_helpers.data import make_views
     from distill_helpers.models import digits_student
     from distill_helpers.training import Recipe

@@ -15,11 +15,17 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP, on mac
 
 _HOME = {
     # data and models
-    "load_digits": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data",
+    "load_digits": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data", "ArrayPool": "data", "TokenPool": "data",
+    "Stream": "data", "from_dataset": "data", "write_shards": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
-    "digits_teacher": "models", "digits_student": "models",
+    "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training
-    "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training",
+    "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training", "TopK": "training.stores",
+    "save_weights": "training", "load_weights": "training", "Replicate": "training.replicates", "draw_replicates": "training.replicates",
+    "Curve": "training.callbacks", "Best": "training.callbacks", "EarlyStop": "training.callbacks", "CsvLog": "training.callbacks",
+    "TensorBoard": "training.callbacks",
+    # comparing
+    "compare": "comparison", "Arm": "comparison", "Redrawn": "comparison",
     # measuring
     "paired": "measure", "interval": "measure",
     # showing
@@ -29,7 +35,7 @@ _HOME = {
     "claim": "course.verdicts", "fact": "course.verdicts", "measured": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
     "read_record": "course.records",
 }
-_ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "course")
+_ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "comparison", "course")
 
 __all__ = [*_HOME, *_ROOMS]
 

@@ -87,18 +87,16 @@ def chrome():
 def page(chrome, tmp_path):
     page = chrome.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(PATIENCE)
-    try:
-        yield page
-    except BaseException:
-        page.screenshot(path=tmp_path / "failure.png")
-        raise
-    finally:
-        page.close()
+    yield page
+    page.screenshot(path=tmp_path / "last.png")
+    page.close()
 
 
 def open_notebook(page, served, stem):
-    """Open a notebook as the reader does, and wait until its kernel is idle; no dialog is answered."""
-    _, address, token = served
+    """Open a notebook in a first layout, as the reader does, and wait until its kernel is idle; no dialog is answered."""
+    folder, address, token = served
+    shutil.rmtree(folder.parent / "layouts", ignore_errors=True)
+    lab.install(folder.parent / "layouts")
     page.goto(f"{address}/lab/tree/{stem}.ipynb?token={token}")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
@@ -117,7 +115,7 @@ def test_a_notebook_opens_calm(page, served, stem):
     open_notebook(page, served, stem)
     assert page.locator(".jp-NotebookPanel-toolbar .jp-KernelName, .jp-Toolbar .jp-KernelName").first.inner_text() == kernel.KERNELSPEC["display_name"]
     contents = page.locator("#table-of-contents .jp-tocItem-content")
-    contents.first.wait_for(state="visible")
+    contents.first.wait_for(state="visible", timeout=60_000)
     assert contents.count() > 3
     page.wait_for_timeout(500)  # what would still come up
     assert page.locator(".jp-Dialog").count() == 0

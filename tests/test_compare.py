@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from distill_helpers.checks import InputError
-from distill_helpers.compare import Arm, Comparison, Redrawn, compare
+from distill_helpers.comparison import Arm, Comparison, Redrawn, compare
 from distill_helpers.data import ArrayPool, make_views
 from distill_helpers.models import BigMLP, ResidualStudent
 from distill_helpers.strategies import (

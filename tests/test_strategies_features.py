@@ -456,8 +456,8 @@ summed = lambda function: lambda *given: function(*given) * given[0].shape[0]  #
 raw = lambda x, dim=-1: x
 
 
-def cosines(x):
-    rays = feature_tools.unit(x.unsqueeze(0) - x.unsqueeze(1))
+def cosines(x, unit=feature_tools.unit):
+    rays = unit(x.unsqueeze(0) - x.unsqueeze(1))
     return rays @ rays.mT
 
 
@@ -501,9 +501,8 @@ FAULTS = {
         "mean with the zero diagonal": (rkd, "relative_distances",
                                         lambda x: feature_tools.pairwise_distances(x) / feature_tools.pairwise_distances(x).mean()),
         "squared distances": (rkd, "pairwise_distances", lambda x: feature_tools.pairwise_distances(x).square()),
-        "rays not normalised": (rkd, "angle_loss", by_rays(lambda x: (x.unsqueeze(0) - x.unsqueeze(1)) @ (x.unsqueeze(0) - x.unsqueeze(1)).mT)),
-        "angles at the wrong point": (rkd, "angle_loss", by_rays(lambda x: (feature_tools.unit(x) @ feature_tools.unit(x).T).expand(len(x), -1, -1))),
-        "square for Huber": (rkd, "huber", lambda gap: 0.5 * gap.square()),
+        "rays not normalised": (rkd, "angle_loss", by_rays(lambda x: cosines(x, raw))),
+        "angles at the wrong point": (rkd, "angle_loss", by_rays(lambda x: feature_tools.unit(x) @ feature_tools.unit(x).T)),
         "square for Huber in angles": (rkd, "angle_loss", by_rays(cosines, lambda gap: 0.5 * gap.square())),
         "sum for mean": (rkd, "angle_loss", summed(rkd.angle_loss)),
         "distances summed": (rkd, "distance_loss", summed(rkd.distance_loss)),

@@ -15,7 +15,8 @@ from distill_helpers.course.paths import repository
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-SIDEBAR = {"collapsed": False, "visible": True, "current": "table-of-contents", "widgets": ["filebrowser", "table-of-contents"]}
+CONTENTS = "@jupyterlab/toc:plugin"
+SIDEBAR = {"collapsed": False, "visible": True, "current": CONTENTS, "widgets": ["filebrowser", "running-sessions", CONTENTS]}
 WORKSPACE = {
     "data": {"layout-restorer:data": {"main": {"dock": None}, "left": SIDEBAR, "relativeSizes": [0.22, 0.78, 0]}},
     "metadata": {"id": "default"},

@@ -12,6 +12,8 @@ from distill_helpers.checks import InputError
 from distill_helpers.training.files import read_json, read_tensors, write_json, write_tensors
 from distill_helpers.training.run import Run
 
+KEPT = ("step", "seconds", "teacher_evaluations", "stopped", "interrupted", "threads")
+
 
 class Checkpoint:
     """The checkpoint of one run in ``folder``. signature: {what: value}, see ``plan.signature``.
@@ -46,9 +48,9 @@ class Checkpoint:
                     if value is not None:
                         tensors[f"optimizer/{number}/{place}/{name}"] = torch.as_tensor(value)
         tensors |= {f"history/{term}": values for term, values in run.history.items()} | {"healthy": run.healthy}
-        meta = {name: getattr(run, name) for name in ("step", "seconds", "teacher_evaluations", "stopped", "interrupted")}
+        meta = {name: getattr(run, name) for name in KEPT}
         meta["live_evaluations"] = {str(k): v for k, v in run.live_evaluations.items()}
-        meta["threads"], meta["torch"] = torch.get_num_threads(), torch.__version__.split("+")[0]
+        meta["torch"] = torch.__version__.split("+")[0]
         meta["watchers"] = {}
         for place, watcher in enumerate(watchers):
             if hasattr(watcher, "state"):
@@ -79,7 +81,7 @@ class Checkpoint:
                     optimizer.state[parameter] = {k: t.clone() if k == "step" and on_host else t.to(device).clone() for k, t in state.items()}
         run.history = {name.removeprefix("history/"): t for name, t in tensors.items() if name.startswith("history/")}
         run.healthy = tensors["healthy"]
-        for name in ("step", "seconds", "teacher_evaluations", "stopped", "interrupted"):
+        for name in KEPT:
             setattr(run, name, meta[name])
         run.live_evaluations = {int(k): v for k, v in meta["live_evaluations"].items()}
         for place, watcher in enumerate(watchers):
@@ -87,10 +89,6 @@ class Checkpoint:
                 start = f"watcher/{place}/"
                 watcher.load({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}, meta["watchers"][str(place)])
         return True
-
-    def threads(self, part: int) -> int | None:
-        """The number of threads that the kept part ran on; sums may differ in the last digit with another number."""
-        return read_tensors(self.path(part))[1]["threads"] if self.path(part).exists() else None
 
 
 def refuse_another(theirs: dict, ours: dict, what: str):

@@ -16,9 +16,10 @@ from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Loop, Work
 from distill_helpers.training.progress import ProgressBar, live_session
-from distill_helpers.training.proof import draws_random_numbers, float_type, proved, why_not_stacked
+from distill_helpers.training.proof import draws_random_numbers, float_type, forward_work, proved, why_not_stacked
 from distill_helpers.training.recipe import Recipe
 from distill_helpers.training.run import Run, merged
+from distill_helpers.training.threads import threads_for, using_threads
 
 
 def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device="auto", stack="auto", resume: Run | None = None,
@@ -70,6 +71,8 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
         raise InputError(f"stack=True was given, but the students cannot be trained in one stack: {why}. With stack='auto' they are "
                          f"trained one by one.")  # fmt: skip
     noisy = bool(why) and draws_random_numbers(modules[0], pool)
+    stacked = 1 if why else len(lanes) * sum(group.arms for group in groups)
+    threads = threads_for(forward_work(modules[0], pool) * recipe.batch_size * stacked)
     watchers = [watch] if callable(watch) else list(watch)
     for watcher in watchers:
         if not callable(watcher):
@@ -87,7 +90,7 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
     for number, (mine, arms) in enumerate(stacks):
         own = [_part(groups[g], mine, len(lanes), alone=bool(why)) for g in arms]
         run = previous[number] if previous else _new_run(modules, lanes, groups, own, mine, arms, names, out, recipe, device, signed)
-        run.why_alone = why
+        run.why_alone, run.threads = why, run.threads or threads
         for group, extras in zip(own, run.extras, strict=True):
             for stage, named in zip(group.stages, extras, strict=True):
                 stage.extras = named
@@ -107,7 +110,8 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
                     kept.read(number, run, watchers)
                 work.keep = lambda run, number=number: kept.write(number, run, watchers)
             if run.step < loop.end and not run.stopped:
-                loop.train()
+                with using_threads(run.threads):
+                    loop.train()
         if run.interrupted:
             print(f"Stopped after step {run.step} of {loop.end}; what is trained is kept. To go on: the same call with resume=run.")
             break

@@ -149,8 +149,8 @@ def check_size(kind, sample, views: int, count: int, device, folder) -> int:
 
 
 def free_disk(folder) -> int:
-    """Bytes that are free where the folder is or will be."""
-    place = Path(folder).absolute()
+    """Bytes that are free where the folder is or will be; None stands for the system's place for temporary files."""
+    place = Path(folder or tempfile.gettempdir()).absolute()
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free

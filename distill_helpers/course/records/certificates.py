@@ -1,5 +1,6 @@
 """Certifying a record under changed code: a slice is run again, and where it agrees the rest is believed; where not, the record is stale."""
 
+import contextlib
 import csv
 import datetime
 import importlib
@@ -54,8 +55,11 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
             results[found.name] = "nothing to do" + wrong
     slices = _slices({name: (found, waiting) for name, (found, waiting, _) in todo.items()}, 60 * minutes * workers / (2 if before else 1))
     until = time.time() + 60 * minutes
-    jobs = [(name, [todo[name][0].entries[s] for s in stems], until, exact, before) for name, stems in slices.items()]
-    jobs.sort(key=lambda job: -sum(map(_seconds, job[1])))
+    jobs = []
+    for name, stems in slices.items():
+        found = todo[name][0]
+        jobs.append((name, [(found.entries[s], _codes_of(found, s)) for s in stems], until, exact, before))
+    jobs.sort(key=lambda job: -sum(_seconds(entry) for entry, _ in job[1]))
     for name, checked in at_once(_check_one_record, jobs, workers):
         found, waiting, wrong = todo[name]
         results[found.name] = _certify(name, found, waiting, checked, "the code before, run here" if before else "the rows") + wrong
@@ -73,6 +77,13 @@ def _what_else(found, waiting) -> str:
     if found.missing or found.damaged:
         said += f"; {len(found.missing) + len(found.damaged)} entries are missing or damaged: `make record {found.name[:2]}`"
     return said
+
+
+def _codes_of(found, stem) -> set[str]:
+    """Hashes of the code that made an entry, and of all that was certified for it."""
+    made = found.entries[stem].manifest
+    stamps = [c["entries"].get(stem) for c in read_certificates(found.folder)]
+    return {made["made"]["code_hash"]} | {stamp[1] for stamp in stamps if stamp and stamp[0] == made["sha256"][:16]}
 
 
 def _seconds(entry) -> float:
@@ -110,11 +121,11 @@ def _check_one_record(job):
     """(module name, [what came out of each entry that there was time for]); the first is always run."""
     module_name, entries, until, exact, before = job
     checked, old = [], _OldCode(before, module_name) if before else None
-    for entry in entries:
+    for entry, codes in entries:
         if checked and time.time() + _seconds(entry) * (2 if before else 1) > until:
             continue
         try:
-            reference, strict = (old.entry(entry), True) if old else (entry, exact)
+            reference, strict = (old.entry(entry, codes), True) if old else (entry, exact)
             checked.append(compared(module_name, reference, as_text(run_setting(module_name, entry.setting)[0]), strict))
         except Exception as error:  # one record that cannot run must not take the others with it
             checked.append({"setting": entry.setting, "exact": False, "gaps": {}, "problem": f"it raised {type(error).__name__}: {error}"})
@@ -129,10 +140,10 @@ class _OldCode:
     SCRIPT = """
 import importlib, json, sys
 out, sys.stdout = sys.stdout, sys.stderr
-import torch
-torch.set_num_threads(int(sys.argv[2]))
 from distill_helpers.course import records
 module = importlib.import_module(sys.argv[1])
+if "torch" in sys.modules:
+    sys.modules["torch"].set_num_threads(int(sys.argv[2]))
 for line in sys.stdin:
     setting = json.loads(line)
     code = records.entry_hash(sys.argv[1], setting) if hasattr(records, "entry_hash") else records.hashes(sys.argv[1])["code_hash"]
@@ -142,14 +153,14 @@ for line in sys.stdin:
 """
 
     def __init__(self, checkout, module_name):
-        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in close)
         paths = os.pathsep.join([str(checkout), *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-c", self.SCRIPT, module_name, str(torch.get_num_threads())]
         self.process = subprocess.Popen(command, cwd=checkout, env=os.environ | {"PYTHONPATH": paths}, text=True, encoding="utf-8",
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)  # fmt: skip
 
-    def entry(self, entry) -> Entry:
-        """The entry as that code makes it here. Raises RuntimeError when it fails, or is not the code that made or was certified for it."""
+    def entry(self, entry, codes) -> Entry:
+        """The entry as that code makes it here. Raises RuntimeError when it fails, or its hash is not among ``codes``."""
         self.process.stdin.write(json.dumps(entry.setting) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
@@ -157,13 +168,14 @@ for line in sys.stdin:
             self.errors.seek(0)
             raise RuntimeError(f"the code before failed: {self.errors.read()[-500:]}")
         made = json.loads(answer)
-        if made["code"] != entry.manifest["made"]["code_hash"]:
-            raise RuntimeError(f"the code before ({made['code']}) is not the one that made the row ({entry.manifest['made']['code_hash']})")
+        if made["code"] not in codes:
+            raise RuntimeError(f"the code before ({made['code']}) is not one that made the rows ({', '.join(sorted(codes))})")
         return Entry(entry.setting, entry.manifest, as_text(made["rows"]))
 
     def close(self):
         """End the process."""
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
         self.errors.close()

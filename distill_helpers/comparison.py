@@ -96,11 +96,11 @@ class Comparison:
 
     def forest(self):
         """The gain of each arm over the baseline with its interval, drawn; returns the figure."""
-        from distill_helpers.show.forest import forest
+        from distill_helpers.show.plots import gains_plot
 
         measure = next(iter(self.scores))
-        return forest([(arm, self.gain(arm, measure=measure)) for arm in self.arms if arm != self.baseline],
-                      f"gain in {measure} over {self.baseline}, {len(self.replicates)} replicates")  # fmt: skip
+        gains = {arm: self.gain(arm, measure=measure) for arm in self.arms if arm != self.baseline}
+        return gains_plot(gains, unit=f"gain in {measure} over {self.baseline}, {len(self.replicates)} replicates").figure
 
     def seconds(self, steps: int = 50, repeats: int = 5) -> dict[str, float]:
         """Seconds that one student of each arm takes for ``steps`` steps, trained alone, median of ``repeats``; wants an idle machine."""

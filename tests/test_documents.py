@@ -1,0 +1,52 @@
+"""The code in the documents runs as it stands."""
+
+import re
+
+import pytest
+import torch
+
+from distill_helpers.course.paths import repository
+
+ROOT = repository()
+
+
+def blocks(name: str) -> list[str]:
+    """The Python blocks of a page, in order."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """Names after the first block of the page, run twice: once whole, once from an empty folder."""
+    found = []
+    for number in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path_factory.mktemp(f"run{number}"))
+            torch.manual_seed(0)
+            names: dict = {}
+            exec(compile(blocks("docs/your_model.md")[0], "docs/your_model.md", "exec"), names)
+            found.append(names)
+    return found
+
+
+def test_the_outside_use_takes_thirty_lines_at_most():
+    lines = [line for line in blocks("docs/your_model.md")[0].splitlines() if line.strip()]
+    assert len(lines) <= 30
+
+
+def test_it_is_reproducible_to_the_last_digit(first):
+    a, b = (names["model"].state_dict() for names in first)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert first[0]["curve"].rows == first[1]["curve"].rows and len(first[0]["curve"].rows) == 4
+
+
+def test_the_best_epoch_is_what_was_kept(first):
+    names = first[0]
+    scores = [row["accuracy"] for row in names["curve"].rows]
+    assert names["best"].scores == [max(scores)] and names["best"].steps == [10 * (scores.index(max(scores)) + 1)]
+
+
+def test_the_comparison_below_it_runs(first):
+    names = dict(first[0])
+    exec(compile(blocks("docs/your_model.md")[1], "docs/your_model.md", "exec"), names)
+    assert names["found"].arms == ["labels", "soft", "hints", "relations"]
