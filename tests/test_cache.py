@@ -51,7 +51,7 @@ def test_any_other_question_misses(pool, toy_images, toy_teacher, tmp_path, monk
     ask(toy_teacher, make_views(ImageSet(images, toy_images.labels, 5, "toy"), 2, 1), tmp_path)  # one pixel
     ask(toy_teacher, make_views(toy_images, 2, 1, seed=1), tmp_path)  # other views
     ask(toy_teacher, pool, tmp_path, ("hidden1",))  # more features
-    monkeypatch.setattr(teacher_module, "code_hash", lambda name: "another version of the code")
+    monkeypatch.setattr(teacher_module, "code_of", lambda name: "another version of the code")
     ask(toy_teacher, pool, tmp_path)
     assert len(files(tmp_path)) == 6
 
@@ -228,7 +228,8 @@ def test_a_damaged_mapped_file_is_rebuilt(pool, toy_teacher, tmp_path):
 
 def test_values_have_a_hash_of_their_own():
     net = Part()
-    values = [1, 1.0, True, None, "1", [1], (1,), {"a": 1}, {"a": 2}, {1}, torch.ones(2), torch.ones(2).double(), net, copy.deepcopy(net).double(), len, Part,
+    values = [1, 1.0, True, None, "1", [1], (1,), {"a": 1}, {"a": 2}, {1}, torch.ones(2), torch.ones(2).double(), net,
+              copy.deepcopy(net).double(), len, Part,
               [[[[[1]]]]], [[[[[2]]]]], torch.zeros(3).numpy(), torch.ones(3).numpy(), lambda x: x + 1, lambda x: x + 2]  # fmt: skip
     assert len({short_hash(value) for value in values}) == len(values)
     assert short_hash(net) == short_hash(Part()) and short_hash({"a": [net]}) == short_hash({"a": [Part()]})

@@ -255,6 +255,27 @@ def test_views_may_belong_to_one_replicate_alone(toy_images):
 
 
 LONE = BigMLP(64, 8, 1, 5)
+@pytest.mark.parametrize("redrawn", [False, True])
+def test_no_step_of_a_comparison_waits_for_the_device(redrawn, toy_images, toy_teacher, monkeypatch):
+    from test_training import _Watch
+
+    from distill_helpers.training.loop import Loop
+
+    watch, plain = _Watch(), Loop.one_step
+
+    def watched(self, step):
+        self.schedule(step)
+        with watch:
+            return plain(self, step)
+
+    monkeypatch.setattr(Loop, "one_step", watched)
+    teacher = Redrawn(lambda: BigMLP(64, 32, 2, 5), Recipe(steps=3, batch_size=8)) if redrawn else toy_teacher
+    arms = {name: KINDS[name] for name in ("labels", "soft", "relations", "hints", "mixup", "critic", "shuffled")}
+    compare(lambda: BigMLP(64, 8, 1, 5), teacher, make_views(toy_images, 2, 1), arms, test=toy_images, replicates=2, labelled=20,
+            recipe=Recipe(steps=6, batch_size=8, clip_norm=1.0))  # fmt: skip
+    assert watch.seen == []
+
+
 BAD = {
     "no arms": (dict(arms={}), "arms must be a dict"),
     "an arm that is a word": (dict(arms={"a": "kd"}), "must be a Strategy"),

@@ -50,3 +50,11 @@ def test_the_comparison_below_it_runs(first):
     names = dict(first[0])
     exec(compile(blocks("docs/your_model.md")[1], "docs/your_model.md", "exec"), names)
     assert names["found"].arms == ["labels", "soft", "hints", "relations"]
+
+
+def test_the_readmes_comparison_runs_in_about_ten_lines():
+    (code,) = blocks("README.md")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["found"].arms == ["labels", "soft", "relations"] and names["found"].scores["accuracy"].mean() > 0.3

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from distill_helpers.checks import InputError
 from distill_helpers.data import ArrayPool, TokenPool, from_dataset
 from distill_helpers.models import BigMLP
-from distill_helpers.strategies import HardLabels, SoftTargets, Strategy
+from distill_helpers.strategies import Adversarial, Grid, HardLabels, Mixup, RandomTeacher, ShuffledTeacher, SoftTargets, Strategy
 from distill_helpers.training import Diverged, Recipe, distill, fit
 from distill_helpers.training.loop import Loop
 
@@ -248,6 +248,20 @@ def test_predict_says_what_it_cannot_take(toy_images):
         run.predict([1, 2])
 
 
+GRIDS = {
+    "the shuffle": [ShuffledTeacher(SoftTargets(), seed=s) for s in (0, 1)],
+    "the untrained teacher": [RandomTeacher(SoftTargets(), seed=s) for s in (0, 1)],
+    "mixup's share": [Mixup(alpha=a) for a in (0.1, 0.9)],
+    "turns of a critic": [Adversarial(SoftTargets(), inputs=64, opponent_steps=n) for n in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("strategies", GRIDS.values(), ids=GRIDS)
+def test_a_grid_cannot_vary_what_is_set_up_once(strategies, toy_images, toy_teacher):
+    with pytest.raises(InputError, match="grid"):
+        distill(build, toy_teacher, toy_images, Grid(strategies), recipe=SHORT)
+
+
 def test_whole_numbers_are_asked_for():
     for name in ("steps", "batch_size", "check_every"):
         with pytest.raises(InputError, match=f"{name} must be a whole number, but 10.5"):
@@ -257,8 +271,6 @@ def test_whole_numbers_are_asked_for():
 
 
 def test_opponents_may_be_updated_now_and_then(toy_images, toy_teacher):
-    from distill_helpers.strategies import Adversarial
-
     @dataclass(frozen=True)
     class Slow(Adversarial):
         opponent_every = 3

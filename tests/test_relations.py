@@ -176,6 +176,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
 @of.planted(FAULTS)
 def test_each_planted_fault_turns_a_check_red(name, old, new):
     assert of.gone_red(name, old, new)

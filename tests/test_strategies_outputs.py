@@ -563,7 +563,7 @@ FAULTS = [
     ("born_again", "the last choice is kept", "answers.argmax(-1, keepdim=True)", "answers.argmin(-1, keepdim=True)"),
     ("born_again", "one permutation for all", "answers.gather(-1, before)", "answers.gather(-1, before[:1].expand_as(before))"),
     ("born_again", "weights not divided by their sum", "sure / sure.sum() * each", "sure * each"),
-    ("born_again", "the student's confidence", "sure = teacher(batch).logits", "sure = student(batch.x).logits"),
+    ("born_again", "the student's confidence", "answers = teacher(batch).logits", "answers = student(batch.x).logits"),
     ("born_again", "the label's probability for the largest", ".softmax(-1).amax(-1)", ".softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)"),
     ("teacher_free", "arguments swapped", "kl_rows(virtual, s, self.temperature)", "kl_rows(s, virtual, self.temperature)"),
     ("teacher_free", "divided by C", "/ (logits.shape[-1] - 1)", "/ logits.shape[-1]"),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from distill_helpers.course.paths import cache_dir, repository
+from distill_helpers.checks import InputError
+from distill_helpers.course.paths import cache_dir, data_dir, read_only_checkout, repository
 
 SETUP = "make setup   (without make: see README.md)"
-NEEDED = ("torch", "torchvision", "numpy", "matplotlib", "pandas", "ipywidgets", "jupytext", "safetensors")
+NEEDED = ("torch", "torchvision", "numpy", "matplotlib", "pandas", "scipy", "ipywidgets", "jupytext", "joblib", "psutil", "tqdm", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Check:
 
 def checks() -> list[Check]:
     """All lines of the preflight, in order."""
-    return [_python(), _packages(), _device(), _memory(), _disk(), _kernel(), _folder("cache folder", cache_dir), _folder("data folder", _data)]
+    return [_python(), _packages(), _device(), _memory(), _disk(), _kernel(), _folder("cache folder", cache_dir), _folder("data folder", data_dir)]
 
 
 def preflight() -> bool:
@@ -74,36 +75,40 @@ def _device() -> Check:
 
 
 def _memory() -> Check:
-    import psutil
-
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return Check("memory", False, "unknown without psutil", SETUP)
     free = psutil.virtual_memory().available / 2**30
     return Check("memory", free > 2, f"{free:.1f} GiB free", "close other programs; the course needs 2 GiB")
 
 
 def _disk() -> Check:
-    free = shutil.disk_usage(cache_dir()).free / 2**30
-    return Check("disk", free > 1, f"{free:.0f} GiB free where the cache lies", "free some space, or set DISTILL_CACHE to another disk")
+    mend = "free some space, or set DISTILL_CACHE to another disk"
+    try:
+        free = shutil.disk_usage(cache_dir()).free / 2**30
+    except (OSError, InputError) as error:
+        return Check("disk", False, f"unknown, since there is no cache folder ({error})", mend)
+    return Check("disk", free > 1, f"{free:.0f} GiB free where the cache lies", mend)
 
 
 def _kernel() -> Check:
     root = repository()
     ours = root is None or Path(sys.prefix).resolve() == (root / ".venv").resolve() or bool(os.environ.get("CONDA_PREFIX"))
     found = "the project's own environment" if ours else f"another environment ({Path(sys.prefix).name})"
-    return Check("kernel", ours, found, "start JupyterLab with `make lab`, then Kernel > Change Kernel > Python 3")
-
-
-def _data() -> Path:
-    path = Path(os.environ.get("DISTILL_DATA", cache_dir() / "data"))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return Check("kernel", ours, found, "start JupyterLab with `make lab`, then Kernel > Change Kernel > Distillation course")
 
 
 def _folder(what: str, place) -> Check:
+    mend = f"set {'DISTILL_DATA' if what.startswith('data') else 'DISTILL_CACHE'} to a folder that you may write to"
     try:
-        with tempfile.TemporaryFile(dir=place()):
-            return Check(what, True, "writable")
-    except OSError as error:
-        return Check(what, False, f"cannot be written ({error.strerror})", "set DISTILL_CACHE to a folder that you may write to")
+        path = place()
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (OSError, InputError) as error:
+        return Check(what, False, f"cannot be written ({getattr(error, 'strerror', None) or error})", mend)
+    elsewhere = what.startswith("cache") and read_only_checkout()
+    return Check(what, True, f"writable: {path} (the checkout is read-only)" if elsewhere else "writable")
 
 
 if __name__ == "__main__":

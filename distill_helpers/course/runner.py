@@ -15,9 +15,10 @@ from distill_helpers.checks import InputError, one_of
 from distill_helpers.course import recorded, sync
 from distill_helpers.course.paths import repository
 from distill_helpers.course.records import parse_shard, problem_of, recertify, record, submit
+from distill_helpers.course.speed import children_seconds, machine_probe
 from distill_helpers.course.verdicts import forget_verdicts
 
-FIELDS = ("notebook", "seconds", "probe_s", "cpus", "device")
+FIELDS = ("notebook", "seconds", "processor_s", "probe_s", "cpus", "device")
 
 
 def main(arguments=None) -> int:
@@ -52,7 +53,10 @@ def run_check(numbers) -> int:
 
 
 def run_course(numbers) -> int:
-    """Run the notebooks unattended from cold caches; refresh results/verdicts.json and results/timings.csv."""
+    """Run the notebooks unattended from cold caches; refresh results/verdicts.json and results/timings.csv.
+
+    A row of timings: seconds on the wall and of the processor, and ``probe_s``, processor seconds of a fixed piece of work just before.
+    """
     results = repository() / "results"
     os.environ["DISTILL_RESULTS"] = str(results)
     rows = read_timings(results / "timings.csv")
@@ -61,11 +65,12 @@ def run_course(numbers) -> int:
         forget_verdicts(results, source.stem[:2])  # a claim that is no longer judged leaves no row behind
         with tempfile.TemporaryDirectory() as cold:
             os.environ["DISTILL_CACHE"] = cold
-            probe, begun = machine_probe(), time.perf_counter()
+            (_, probe), begun, spent = machine_probe(), time.perf_counter(), children_seconds()
             if _attempt(source, lambda s=source: sync.execute(sync.from_source(s))):
                 return 1
-            seconds = time.perf_counter() - begun
-        rows[source.stem] = dict(notebook=source.stem, seconds=f"{seconds:.1f}", probe_s=f"{probe:.3f}", cpus=os.cpu_count(), device=_device())
+            seconds, processor = time.perf_counter() - begun, children_seconds() - spent
+        rows[source.stem] = dict(notebook=source.stem, seconds=f"{seconds:.1f}", processor_s=f"{processor:.1f}", probe_s=f"{probe:.3f}",
+                                 cpus=os.cpu_count(), device=_device())  # fmt: skip
         print(f"[{number}/{len(chosen)}] {source.stem}: {seconds:.0f} s", flush=True)
         write_timings(results / "timings.csv", rows)
     from distill_helpers.course.ledger import ledger
@@ -139,25 +144,12 @@ def _workers() -> int:
     return 1 if _device() == "cuda" else os.cpu_count()
 
 
-def machine_probe() -> float:
-    """Seconds for a fixed piece of work like a training step: how fast this machine is just now, best of three."""
-    import torch
-
-    a, best = torch.ones(512, 512), float("inf")
-    for _ in range(3):
-        begun = time.perf_counter()
-        for _ in range(150):
-            (a @ a).relu_().sum()
-        best = min(best, time.perf_counter() - begun)
-    return best
-
-
 def read_timings(path: Path) -> dict[str, dict]:
-    """{notebook: row} of the committed timings."""
+    """{notebook: row} of the committed timings; a number that was not measured is an empty string."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
-        return {row["notebook"]: row for row in csv.DictReader(file)}
+        return {row["notebook"]: {name: row.get(name) or "" for name in FIELDS} for row in csv.DictReader(file)}
 
 
 def write_timings(path: Path, rows: dict[str, dict]) -> None:

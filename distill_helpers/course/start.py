@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from distill_helpers.checks import one_of, whole
-from distill_helpers.course.paths import cache_dir
+from distill_helpers.course.paths import cache_dir, read_only_checkout
 from distill_helpers.show.figure import style
 from distill_helpers.training.device import pick_device
 
@@ -16,7 +16,7 @@ def start(seed: int = 0, device: str = "auto") -> None:
     """Seed everything, set the plot style, name the cache folder, and print the device statement.
 
     DISTILL_PROFILE chooses "default" (bundled data, minutes on a CPU) or "full" (public data sets, a GPU).
-    Raises InputError for a device that is not there, a negative seed, or an unknown profile.
+    Raises InputError for a device that is not there, a negative seed, an unknown profile, or a cache that cannot be written.
     """
     whole("seed", seed, 0)
     chosen = pick_device(device)
@@ -25,7 +25,9 @@ def start(seed: int = 0, device: str = "auto") -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    os.environ.setdefault("DISTILL_CACHE", str(cache_dir()))
+    os.environ["DISTILL_CACHE"] = str(cache_dir())
+    if read_only_checkout():
+        print(f"The checkout is read-only; what is kept between runs lies in {os.environ['DISTILL_CACHE']}.")
     style()
     kind = {"cpu": "CPU", "cuda": "CUDA GPU", "mps": "Apple GPU"}[chosen.type]
     print(f"Device: {kind}. Precision: {'bf16 where it is fast' if chosen.type == 'cuda' else 'float32'}. "

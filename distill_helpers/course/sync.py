@@ -11,8 +11,9 @@ from nbclient import NotebookClient
 
 from distill_helpers.course.kernel import KERNELSPEC, LANGUAGE
 from distill_helpers.course.paths import repository
+from distill_helpers.course.speed import patience
 
-TIMEOUT = 600  # seconds for one cell
+TIMEOUT = 600  # seconds for one cell on an idle machine
 KEPT_METADATA = {"tags"}
 
 
@@ -49,7 +50,7 @@ def from_source(source: Path):
 
 def execute(notebook):
     """Run a notebook in place, in the notebooks' folder, by the Python that runs this."""
-    NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", record_timing=False,
+    NotebookClient(notebook, timeout=int(patience(TIMEOUT)), kernel_name="python3", record_timing=False,
                    resources={"metadata": {"path": str(notebooks_dir())}}).execute()  # fmt: skip
     return notebook
 

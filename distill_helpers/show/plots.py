@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from distill_helpers.checks import InputError, not_empty, whole
 from distill_helpers.measure.statistics import interval
 from distill_helpers.show.figure import PALETTE
 
@@ -74,8 +75,12 @@ def heat_map(values, rows, columns, ax=None, row_label="", column_label="", unit
 
 
 def image_grid(images, titles=None, columns: int = 8, size: float = 0.9):
-    """Grey images [N, 1, H, W] in rows, each under its title. Returns the figure."""
-    count = len(images)
+    """Grey images [N, 1, H, W] in rows, each under its title. Returns the figure. Raises InputError for no images, or not a title each."""
+    whole("columns", columns)
+    not_empty("images", len(images))
+    count, titles = len(images), [] if titles is None else list(titles)
+    if titles and len(titles) != count:
+        raise InputError(f"titles must be one for each of the {count} images, but {len(titles)} were given.")
     rows = -(-count // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * (size + (0.28 if titles else 0))), squeeze=False)
     for number, ax in enumerate(axes.flat):

@@ -8,7 +8,7 @@ from distill_helpers.checks import fraction, one_of, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
 from distill_helpers.strategies.label_means import known, plain, says
-from distill_helpers.strategies.shapes import labels_fit
+from distill_helpers.strategies.shapes import labels_fit, same_outputs
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class AdjustedTargets(Strategy):
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "AdjustedTargets")
         s, t = student(batch.x).logits, teacher(batch).logits
+        same_outputs(t, s)
         labels_fit(t, y)
         adjusted = shifted(t, known(y, batch.task)) if self.adjustment == "shift" else self.smoothed(t, known(y, batch.task))
         if not plain(batch.task):

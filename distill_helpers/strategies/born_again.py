@@ -88,7 +88,9 @@ class ConfidenceWeighted(Strategy):
 
     def loss(self, student, teacher, batch):
         y = require_class_targets(batch.y, "ConfidenceWeighted")
-        sure = teacher(batch).logits.softmax(-1).amax(-1)
+        answers = teacher(batch).logits
+        labels_fit(answers, y)
+        sure = answers.softmax(-1).amax(-1)
         s = student(batch.x).logits
         labels_fit(s, y)
         each = losses(s.log_softmax(-1), y, batch.task)

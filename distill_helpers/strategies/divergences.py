@@ -22,12 +22,6 @@ def cross_entropy(logits: Tensor, labels: Tensor, task: Task | None = None) -> T
     return label_mean(losses(logits.log_softmax(-1), labels, task), labels, task, logits)
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy against target probabilities [..., C], in nats."""
-    same_outputs(targets, logits)
-    return -(targets * logits.log_softmax(-1)).sum(-1).mean()
-
-
 def kl_from_logits(teacher: Tensor, student: Tensor, temperature=1.0) -> Tensor:
     """Mean over all rows of KL(teacher || student) at one temperature, in nats. Both logits [..., C] -> scalar.
 

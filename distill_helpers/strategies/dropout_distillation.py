@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from distill_helpers.checks import InputError, whole
-from distill_helpers.models.outputs import outputs_of
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.divergences import kl_from_logits
 
@@ -31,7 +30,7 @@ class DropoutDistillation(Strategy):
         whole("seed", self.seed, 0)
 
     def prepare_teacher(self, teacher):
-        mean = teacher.answered_by(DropoutMean(teacher.module, self.passes, self.seed))
+        mean = teacher.answered_by(DropoutMean(teacher.logits_module, self.passes, self.seed))
         mean.table_evaluations *= self.passes
         return mean
 
@@ -67,7 +66,7 @@ class DropoutMean(nn.Module):
             try:
                 for layer in layers:
                     layer.train()
-                answers = torch.stack([outputs_of(self.module, x).logits.log_softmax(-1) for _ in range(self.passes)])
+                answers = torch.stack([self.module(x).log_softmax(-1) for _ in range(self.passes)])
             finally:
                 for layer, mode in zip(layers, modes, strict=True):
                     layer.train(mode)

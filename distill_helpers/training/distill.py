@@ -16,7 +16,7 @@ from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Loop, Work
 from distill_helpers.training.progress import ProgressBar, live_session
-from distill_helpers.training.proof import draws_random_numbers, float_type, forward_work, proved, why_not_stacked
+from distill_helpers.training.proof import draws_random_numbers, float_type, forward_work, proved, sample_of, why_not_stacked
 from distill_helpers.training.recipe import Recipe
 from distill_helpers.training.run import Run, merged
 from distill_helpers.training.threads import threads_for, using_threads
@@ -53,6 +53,7 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     stages = planning.stages_of(plan, teachers, pool, out)
     if grid:
         kind = float_type(modules[0])
+        planning.check_grid(grid, teachers, stages[0].teachers, sample_of(pool, kind))
         stages[0].numbers = {name: torch.tensor([float(v) for v in values for _ in seeds], device=device, dtype=kind)
                              for name, values in grid.varying.items()}  # fmt: skip
     names = [(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies for _ in seeds]

@@ -11,11 +11,12 @@ from distill_helpers.data import ImageSet, Pool, from_dataset, make_views
 from distill_helpers.models.outputs import Outputs
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.schedule import Grid, Stages
+from distill_helpers.strategies.wrapper import Wrapper
 from distill_helpers.training.by_value import short_hash
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Stage
 from distill_helpers.training.proof import check_builds
-from distill_helpers.training.randomness import build_seeded
+from distill_helpers.training.randomness import build_seeded, generator_for
 from distill_helpers.training.recipe import Recipe
 from distill_helpers.training.teacher import Teacher
 
@@ -121,6 +122,25 @@ def stages_of(plan, teachers: Teachers | None, pool: Pool, out: Outputs, local: 
                     raise InputError(f"teacher has {classes} classes, but the student has {out.logits.shape[-1]}; they must be equal.")
         stages.append(Stage(strategy, ready, {}, end, {}, begin=stages[-1].end if stages else 0, local=local))
     return stages
+
+
+def check_grid(grid: Grid, teachers: Teachers | None, ready: list[Teacher], x: torch.Tensor):
+    """Raise InputError where the strategies of a grid differ in what is set up once for all: the teacher, random numbers, opponents.
+
+    x: inputs of a few examples, [B, ...].
+    """
+    first, where = grid.strategies[0], ", ".join(grid.varying)
+    advice = f"a grid cannot vary {where} of {type(first).__name__}, because what it sets is made once for all students; use compare."
+    for other in grid.strategies[1:]:
+        for name in ("teacher_features", "opponents", "opponent_steps", "opponent_every", "needs_teacher"):
+            if getattr(first, name) != getattr(other, name):
+                raise InputError(advice)
+        ours, theirs = (s.draw(x, generator_for(0, "grid", 0, x.device)) for s in (first, other))
+        if ours.keys() != theirs.keys() or any(not torch.equal(ours[k], theirs[k]) for k in ours):
+            raise InputError(advice)
+        swaps = type(first).prepare_teacher not in (Strategy.prepare_teacher, Wrapper.prepare_teacher)
+        if swaps and ready and [t.fingerprint for t in teachers.over(other)] != [t.fingerprint for t in ready]:
+            raise InputError(advice)
 
 
 def check_labels(strategy: Strategy, pool: Pool):

@@ -11,11 +11,10 @@ from distill_helpers.checks import InputError
 from distill_helpers.data.devices import same_device
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.models.outputs import FeatureDict, Outputs, checked_outputs, outputs_of, unwrapped
-from distill_helpers.models.with_features import home_of, path_in, with_features, with_outputs
+from distill_helpers.models.with_features import Named, home_of, path_in, with_features, with_outputs
 from distill_helpers.training.cache import cache_folder, cannot_write, read_table, write_table
 from distill_helpers.training.files import TensorWriter, map_tensors
-from distill_helpers.training.fingerprint import code_hash
-from distill_helpers.training.identity import class_text, identity, measured, seeded
+from distill_helpers.training.identity import class_text, code_of, identity, measured, seeded
 from distill_helpers.training.stores import Store, TopK, check_size, checked_kind, encoded, plan, temporary_folder
 from distill_helpers.training.untrained import untrained_copy
 
@@ -114,17 +113,24 @@ class Teacher:
         result = piece(z) if state is None else functional_call(piece, _of_part(self.module, piece, prefix, state), (z,))
         return result.to(wanted) if isinstance(result, Tensor) and result.is_floating_point() else result
 
-    def column(self, name: str) -> Tensor:
-        """All stored answers of one name, "logits" or a feature: float32 [V, N, ...], put together in memory."""
-        table = self.table
+    def column(self, name: str, views: int | None = None) -> Tensor:
+        """All stored answers of one name, "logits" or a feature, to the first so many views: float32 [V, N, ...], put together in memory."""
+        if self.pool is None:
+            raise InputError("teacher has no cached answers yet; call teacher.over(pool) first.")
+        table, views = self.table, self.pool.views if views is None else views
         if table is not None:
-            return table.logits if name == "logits" else table.features[name]
+            return (table.logits if name == "logits" else table.features[name])[:views]
         index = torch.arange(len(self.pool), device=self.pool.device)
         pick = lambda out: out.logits if name == "logits" else out.features[name]
-        views = [torch.cat([pick(self.rows(torch.full_like(part, v), part)) for part in index.split(CHUNK)]) for v in range(self.pool.views)]
-        return torch.stack(views)
+        parts = [torch.cat([pick(self.rows(torch.full_like(part, v), part)) for part in index.split(CHUNK)]) for v in range(views)]
+        return torch.stack(parts)
 
     # ---- what it is
+
+    @property
+    def logits_module(self) -> nn.Module:
+        """The frozen module as one whose forward gives logits alone, [..., C], whatever form its own answers have."""
+        return Named(self.module, {}, None, None)
 
     @property
     def table(self) -> Outputs | None:
@@ -308,7 +314,7 @@ class Teacher:
         index = torch.linspace(0, len(pool) - 1, min(8, len(pool))).long().to(pool.device)
         x = pool.inputs(torch.arange(len(index), device=pool.device) % pool.views, index)
         texts = [self.fingerprint, measured(lambda rows: self._named(rows, names), x), _question(pool), class_text(type(pool)), repr(kind),
-                 str(_dtype_of(self.module)), *sorted(names), torch.__version__, code_hash("distill_helpers.training.teacher")]  # fmt: skip
+                 str(_dtype_of(self.module)), *sorted(names), torch.__version__, code_of("distill_helpers.training.teacher")]  # fmt: skip
         return tensors_hash({}, texts)
 
 

@@ -42,6 +42,7 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
     whole("workers", workers)
     if before is not None and not (Path(before) / "distill_helpers" / "__init__.py").exists():
         raise InputError(f"before must be a checkout of the course, but {str(before)!r} holds no distill_helpers.")
+    before = before and Path(before).resolve()
     results, todo = {}, {}
     for name in module_names:
         found = survey(name, folder)
