@@ -6,11 +6,12 @@ Each line: the net, students in the stack, the forward pass of one step, millise
 Best of three; on an idle machine. Run it again beside ``python benchmarks/busy.py --load`` for a busy one.
 """
 
-import distill_helpers  # noqa: F401, I001  (before torch: it chooses how threads wait)
+import os
 
 import torch
 from torch import nn
 
+import distill_helpers  # noqa: F401, I001  (before torch: it chooses how threads wait)
 from distill_helpers.data import load_digits
 from distill_helpers.models import BigMLP, digits_student, digits_teacher
 from distill_helpers.strategies import HardLabels
@@ -34,13 +35,12 @@ CASES = [("student, 26 k", digits_student, 1), ("student, 26 k", digits_student,
 
 def milliseconds(build, students: int, threads: int, steps: int) -> float:
     """One step of ``students`` students, best of three; the override makes the training loop use these threads too."""
-    import os
-
     os.environ["DISTILL_THREADS"] = str(threads)
     try:
         with using_threads(threads):
             recipe = Recipe(steps=steps, batch_size=BATCH, lr=1e-3)
-            runs = [distill(build, None, load_digits().train, HardLabels(), seeds=tuple(range(students)), recipe=recipe, progress=False) for _ in range(3)]
+            runs = [distill(build, None, load_digits().train, HardLabels(), seeds=tuple(range(students)), recipe=recipe, progress=False)
+                    for _ in range(3)]  # fmt: skip
     finally:
         del os.environ["DISTILL_THREADS"]
     return min(run.seconds for run in runs) / steps * 1e3

@@ -13,7 +13,8 @@ from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP, PlainPerceptron
 from distill_helpers.training import Teacher, cache, stores
 from distill_helpers.training import teacher as teacher_module
-from distill_helpers.training.identity import identity, short_hash
+from distill_helpers.training.by_value import short_hash
+from distill_helpers.training.identity import identity
 
 
 @pytest.fixture

@@ -118,6 +118,11 @@ def test_layers_with_a_reset_are_drawn_as_they_begin(toy_teacher):
     assert all(torch.equal(p, q) for p, q in zip(found.parameters(), wanted.parameters(), strict=True))
 
 
+def test_attention_begins_as_it_does_in_torch():
+    fresh = untrained_copy(trained(Attention), 0).attention
+    assert not fresh.in_proj_bias.any() and fresh.in_proj_weight.abs().max() <= (6 / 32) ** 0.5  # Xavier's bound for [24, 8]
+
+
 def test_a_bare_parameter_keeps_its_scale_alone():
     torch.manual_seed(0)
     net = Bare()
@@ -240,6 +245,18 @@ def test_strategies_that_ask_anew_keep_the_order(toy_images):
     guided = DenselyGuided((BigMLP(64, 6, 1, 5),))
     columns = [guided.prepare_teacher(t).column("assistant1") for t in (teacher.reordered(order), teacher)]
     assert torch.equal(columns[0], columns[1].flip(1))
+
+
+def test_dropout_networks_of_a_module_that_answers_in_its_own_form(toy_images):
+    class Pair(BigMLP):
+        def forward(self, x):
+            return super().forward(x), x.flatten(1)
+
+    pool, module = pool_of(toy_images.images), Pair(64, 16, 1, 5, dropout=0.5)
+    plain = BigMLP(64, 16, 1, 5, dropout=0.5)
+    plain.load_state_dict(module.state_dict())
+    found = [DropoutDistillation(4).prepare_teacher(Teacher(net).over(pool)).table.logits for net in (module, plain)]
+    assert torch.equal(*found)
 
 
 def test_one_wrong_class_cannot_change_places():

@@ -47,7 +47,8 @@ def test_notebook(source, tmp_path):
     probe, spent = machine_probe()[1], children_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "--nbval-sanitize-with",
-         "notebooks/nbval_sanitize.cfg", "--nbval-cell-timeout", str(int(patience(1200))), "--tb=short", str(sync.target(source).relative_to(ROOT))],
+         "notebooks/nbval_sanitize.cfg", "--nbval-cell-timeout", str(int(patience(1200))), "--tb=short",
+         str(sync.target(source).relative_to(ROOT))],
         cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     seconds = children_seconds() - spent
@@ -55,7 +56,7 @@ def test_notebook(source, tmp_path):
     row = read_timings(ROOT / "results" / "timings.csv").get(source.stem)
     assert row, f"results/timings.csv has no row for {source.stem}; run `make course`"
     allowed = allowance(row, max(probe, machine_probe()[1]))
-    assert seconds < allowed, f"{source.stem} took {seconds:.0f} processor seconds; by its row in results/timings.csv {allowed:.0f} are allowed here"
+    assert seconds < allowed, f"{source.stem} took {seconds:.0f} processor seconds; its row in results/timings.csv allows {allowed:.0f} here"
     compare_verdicts(source.stem[:2], tmp_path / "results")
 
 

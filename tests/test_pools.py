@@ -251,7 +251,8 @@ def test_each_kind_of_change_draws_for_itself():
     turned = (both.pixels != plain.pixels).flatten(2).any(2)
     assert torch.equal(torch.where(turned.view(5, N, 1, 1, 1), plain.pixels.flip(4), plain.pixels), both.pixels)
     assert not turned[0].any() and 4 < turned[1:].sum() < 20
-    assert not torch.equal(both.pixels, make_views(data, 5, 2, seed=4, flip=True).pixels)
+    still = [make_views(data, 5, 0, seed, flip=True, colour=colour).pixels for seed in (3, 4) for colour in (None, 0.5)]
+    assert not torch.equal(still[0], still[2]) and not torch.equal(still[1], still[3])  # flips and colours have the seed too
     coloured = make_views(data, 5, 2, seed=3, flip=True, colour=(0.5, 0, 0))
     factors = augment.draw_moves(data.images.shape, 5, 2, 3, colour=(0.5, 0, 0)).factors[..., 0]
     wanted = (both.pixels * factors.view(5, N, 1, 1, 1)).round().clamp(0, 255)

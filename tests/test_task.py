@@ -259,6 +259,21 @@ def test_pairs_with_an_unlabelled_example_are_left_out():
     marginal = inspect.getmodule(strategies.MarginalLoss).marginal
     e = random(6, 12, 4)
     same(marginal(e, torch.where(hidden, -100, LABELS), 0.3, 1.2, Task(None, -100)), marginal(e[~hidden], LABELS[~hidden], 0.3, 1.2))
+    x = random(3, 12, 1, 4, 4).sigmoid()
+    whole = found(strategies.MarginalLoss(), torch.where(hidden, -100, LABELS), Task(None, -100), x=x)
+    part = found(strategies.MarginalLoss(), LABELS[~hidden], Task(), x=x[~hidden])
+    equal(whole, part)
+
+
+@pytest.mark.parametrize("adjustment", ["shift", "smooth"])
+def test_answers_to_unlabelled_images_are_not_adjusted(adjustment):
+    strategy, hidden = strategies.AdjustedTargets(adjustment=adjustment), torch.arange(12) % 3 == 1
+    nothing = found(strategy, torch.full_like(LABELS, -100), Task(None, -100))
+    same(nothing["soft"], found(strategies.SoftTargets(), LABELS, Task())["soft"])
+    x = random(3, 12, 1, 4, 4).sigmoid()
+    of = lambda s, rows: found(s, LABELS[rows], Task(), x=x[rows])["soft"] * rows.sum() / 12
+    some = found(strategy, torch.where(hidden, -100, LABELS), Task(None, -100), x=x)["soft"]
+    same(some, of(strategy, ~hidden) + of(strategies.SoftTargets(), hidden))
 
 
 def test_relabelling_teaches_no_label_where_there_is_none():

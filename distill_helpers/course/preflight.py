@@ -100,7 +100,7 @@ def _kernel() -> Check:
 
 
 def _folder(what: str, place) -> Check:
-    mend = f"set {'DISTILL_DATA' if what.startswith('data') else 'DISTILL_CACHE'} to a folder that you may write to"
+    mend = f"set DISTILL_CACHE{' or DISTILL_DATA' if what.startswith('data') else ''} to a folder that you may write to"
     try:
         path = place()
         with tempfile.TemporaryFile(dir=path):

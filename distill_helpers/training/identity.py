@@ -46,11 +46,6 @@ def measured(answer, x: Tensor, seed: int = 0) -> str:
     return digest.hexdigest()
 
 
-def short_hash(value) -> str:
-    """16 digits of a sha256 over a value: numbers, words, tensors, modules, functions, and lists, dicts and objects that hold such."""
-    return hashlib.sha256(_text(value).encode()).hexdigest()[:16]
-
-
 def seeded(seed: int, device):
     """torch's generators begin with ``seed`` inside the block and are as before after it."""
     return _Seeded(seed, torch.device(device))

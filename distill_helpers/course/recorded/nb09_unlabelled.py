@@ -17,7 +17,7 @@ TEACHING = Recipe(steps=800, lr=1e-3)
 LEARNING = Recipe(steps=1000, lr=1e-2, weight_decay=0.05)
 ANSWERS = SoftTargets(temperature=2.0, weight=1.0)
 COUNTS = (10, 30, 100, 300, 1000, 3500)
-ARMS = {"teacher's answers": ANSWERS, "shuffled in class": ShuffledTeacher(ANSWERS, "class"), "labels": HardLabels()}
+ARMS = {"teacher's answers": ANSWERS, "shuffled in class": ShuffledTeacher(ANSWERS, "class", alone="keep"), "labels": HardLabels()}
 SETTINGS = [{"arm": arm, "images": count} for arm in ARMS for count in COUNTS] + [{"arm": "20 labels a class", "images": 200}]
 
 
