@@ -656,10 +656,10 @@ FAULTS = [
     ("teacher_assistant", "sum over guides", " / len(guides)", ""),
     ("teacher_assistant", "assistants ignored", ", *(answers.features[name] for name in self.guides)]", "]"),
     ("teacher_assistant", "teacher ignored", "[answers.logits, *(", "[*("),
-    ("teacher_assistant", "all guides are the teacher", "named[name], cost = asked.table.logits", "named[name], cost = table.logits"),
+    ("teacher_assistant", "all guides are the teacher", "named[name], cost = asked.column", "named[name], cost = teacher.column"),
     ("teacher_assistant", "assistants in the wrong order", "zip(self.guides, self.assistants", "zip(self.guides, self.assistants[::-1]"),
-    ("teacher_assistant", "assistants for nothing", "cost + asked.evaluations", "cost"),
-    ("teacher_assistant", "the teacher's own table changed", "copy.copy(teacher)", "teacher"),
+    ("teacher_assistant", "assistants for nothing", "cost + asked.table_evaluations", "cost"),
+    ("teacher_assistant", "guides not kept", "return teacher.with_columns(named, cost)", "return teacher"),
 ]
 
 
@@ -891,7 +891,7 @@ FIXED = [[Mixup(0.2), Mixup(1.0)], [MixupDistillation(0.2), MixupDistillation(1.
 
 @pytest.mark.parametrize("grid", FIXED, ids=lambda g: type(g[0]).__name__)
 def test_what_is_drawn_or_prepared_once_may_not_vary_in_a_grid(grid, toy_images):
-    with pytest.raises(InputError, match="the same for all strategies of a grid"):
+    with pytest.raises(InputError, match="a grid cannot vary"):
         distill(small, lively(), toy_images, Grid(grid), recipe=SHORT)
 
 
@@ -922,7 +922,7 @@ def test_prepared_teachers_hold_what_they_should(toy_images, toy_teacher):
     p = mean.table.logits[1].softmax(-1)
     assert (p - wanted).abs().max() < 0.08
     assert (p - wanted).abs().mean() < 0.5 * (plain.table.logits[1].softmax(-1) - wanted).abs().mean()
-    assert mean.module.module.dropout.training is False
+    assert not any(layer.training for layer in mean.module.modules())
     again = DropoutDistillation(200).prepare_teacher(plain)
     assert torch.equal(again.table.logits, mean.table.logits)
 

@@ -47,8 +47,8 @@ def _full(root, download: bool) -> Splits:
 
     try:
         train, test = (MNIST(root, train=part, download=download) for part in (True, False))
-    except (RuntimeError, OSError) as error:
-        why = f"it could not be downloaded ({error})" if download else "it is not there"
+    except (RuntimeError, OSError, AssertionError, ValueError, EOFError) as error:
+        why = f"it could not be downloaded ({error})" if download else f"it is not there, or damaged ({error})"
         how = "" if download else "pass download=True, or "
         raise InputError(
             f"full=True needs MNIST under root={str(root)!r}, but {why}; {how}put the four files of MNIST, as torchvision "
