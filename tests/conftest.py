@@ -1,5 +1,7 @@
 """Shared fixtures, and a guard: no test may reach the network, except over loopback."""
 
+import distill_helpers  # noqa: F401, I001  (before torch: it chooses how threads wait)
+
 import ipaddress
 import os
 import socket

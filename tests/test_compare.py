@@ -112,6 +112,18 @@ def test_together_equals_one_by_one_for_every_kind(clip, doubles, toy_images, to
     assert gap(together.model("soft", 0), together.model("soft, cooler", 0)) > 1e-4
 
 
+def test_five_arms_by_eight_replicates_equal_one_by_one(doubles, toy_images):
+    """In double precision, 50 steps, one teacher kept for all, relations among the arms."""
+    five = {name: KINDS[name] for name in ("labels", "soft", "relations", "similarities", "hints")}
+    test = ArrayPool(toy_images.x, toy_images.labels, classes=5, name="toy test")
+    torch.manual_seed(5)
+    given = dict(test=test, replicates=8, recipe=Recipe(steps=50, batch_size=8, lr=1e-2, weight_decay=0.05))
+    teacher = BigMLP(64, 32, 2, 5).double()
+    together, alone = (compare(student, teacher, doubles, five, **given, stack=stack) for stack in (True, False))
+    assert max(widest(together, alone).values()) < 1e-9 and torch.equal(together.outcomes, alone.outcomes)
+    assert together.outcomes.shape == (8, 5, 40) and len(together.runs[0]) == 40 and len(alone.runs[0].parts) == 40
+
+
 def test_a_batch_statistics_student_falls_back_and_gives_the_same_numbers(toy_images, toy_teacher):
     def net():
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 5))

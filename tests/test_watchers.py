@@ -78,6 +78,32 @@ def test_the_log_has_one_row_for_each_student_and_term(toy_images, tmp_path):
     assert float(rows[3]["value"]) == pytest.approx(run.history["hard"][10:20, 1].mean().item(), rel=1e-5)
 
 
+def test_tensorboard_gets_each_term_or_says_what_is_missing(toy_images, tmp_path, monkeypatch):
+    import sys
+    import types
+
+    from distill_helpers.training.callbacks import TensorBoard
+
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((name, step))
+
+        def flush(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    distill(mlp, None, toy_images, HardLabels(), seeds=(0, 1), recipe=RECIPE, watch=TensorBoard(tmp_path))
+    assert written[:2] == [("HardLabels(), seed 0/hard", 10), ("HardLabels(), seed 1/hard", 10)] and len(written) == 12
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"distill-helpers\[tensorboard\]"):
+        TensorBoard(tmp_path)
+
+
 def test_what_cannot_watch_is_refused(toy_images):
     for make in (Curve, Best, EarlyStop):
         with pytest.raises(InputError, match="held_out must carry labels"):

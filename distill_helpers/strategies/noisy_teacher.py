@@ -6,6 +6,7 @@ import torch
 
 from distill_helpers.checks import InputError, at_least, fraction, whole
 from distill_helpers.strategies.contract import Strategy
+from distill_helpers.strategies.shapes import one_answer_each
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class NoisyTeacher(Strategy):
 
     def loss(self, student, teacher, batch):
         s, t = student(batch.x).logits, teacher(batch).logits
+        one_answer_each(t, "NoisyTeacher")
         xi = batch.noise["xi"]
         if xi.shape[-1] != t.shape[-1]:
             raise InputError(f"classes must be {t.shape[-1]}, as the teacher has, but {xi.shape[-1]} was given.")

@@ -27,6 +27,7 @@ class DenselyGuided(Strategy):
     temperature: float = 4.0
     weight: float = 0.9
     signals = ("labels", "outputs")
+    honours_task = True
 
     def __post_init__(self):
         if not isinstance(self.assistants, tuple) or not self.assistants or not all(isinstance(a, nn.Module) for a in self.assistants):
@@ -61,7 +62,7 @@ class DenselyGuided(Strategy):
         soft = sum(kl_from_logits(t, s, self.temperature) for t in guides) / len(guides)
         terms = {"soft": self.weight * self.temperature**2 * soft}
         if batch.y is not None:
-            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "DenselyGuided"))
+            terms["hard"] = (1 - self.weight) * cross_entropy(s, require_class_targets(batch.y, "DenselyGuided"), batch.task)
         return terms
 
     @property
