@@ -38,7 +38,10 @@ def as_pool(data) -> Pool:
     if isinstance(data, Pool):
         return data
     if isinstance(data, (torch.utils.data.Dataset, torch.utils.data.DataLoader)):
-        return from_dataset(data)
+        try:
+            return from_dataset(data)
+        except InputError as error:
+            raise InputError(f"{error} To say more about the data, give from_dataset(data, ...) in their place.") from error
     raise InputError(f"data must be an ImageSet or a ViewPool, another pool, a torch Dataset or a DataLoader, but {type(data).__name__} was given.")
 
 
