@@ -1,5 +1,6 @@
 """One truth about dependencies in three files, a set-up that names no machine, and a browser where one is to be had."""
 
+import os
 import re
 import subprocess
 import sys
@@ -110,9 +111,13 @@ def test_make_lists_only_targets_that_exist():
         assert re.search(rf"^{target}:.*## ", text, re.M), target
 
 
+# make as a reader calls it, also where the tests themselves run under make
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS")) and name not in ("UV", "PYTHON", "VENV")}
+
+
 def dry_run(target, *variables):
     """What make would do in this checkout, as if nothing were set up."""
-    done = subprocess.run(["make", "-n", target, "VENV=not-there", *variables], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["make", "-n", target, "VENV=not-there", *variables], cwd=ROOT, env=PLAIN, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -136,7 +141,7 @@ def test_the_set_up_goes_on_with_pip_when_uv_fails_and_says_what_lacks(tmp_path)
         (tmp_path / "distill_helpers/course").mkdir(parents=True, exist_ok=True)
         (tmp_path / "distill_helpers/course" / name).touch()
     command = ["make", "setup", f"UV={tmp_path / 'uv'}", f"PYTHON={tmp_path / 'python3'}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=PLAIN, capture_output=True, text=True)
     said = done.stdout + done.stderr
     assert done.returncode != 0 and "uv could not set it up; going on with pip" in said
     assert "has no venv; on Debian and Ubuntu: apt-get install python3-venv" in said
@@ -149,7 +154,7 @@ def test_a_moved_checkout_sets_up_again(tmp_path):
     for place in ("here", "there"):
         (tmp_path / place).mkdir()
         (tmp_path / place / "Makefile").write_text(text + "\nstamp:\n\t@echo $(STAMP)\n")
-        stamps.append(subprocess.run(["make", "stamp"], cwd=tmp_path / place, capture_output=True, text=True).stdout)
+        stamps.append(subprocess.run(["make", "stamp"], cwd=tmp_path / place, env=PLAIN, capture_output=True, text=True).stdout)
     assert stamps[0] != stamps[1] and all(re.fullmatch(r"\.venv/\.ready-\d+\n", stamp) for stamp in stamps)
 
 
