@@ -1,6 +1,7 @@
 """Errors for bad input. Each names the argument, what was given, and what is allowed."""
 
 import math
+from importlib import import_module
 from numbers import Integral, Real
 
 import torch
@@ -8,6 +9,17 @@ import torch
 
 class InputError(ValueError):
     """An argument cannot be used as given."""
+
+
+def needed(module: str, extra: str = "course"):
+    """The module, imported; it belongs to an extra of this package. Raises InputError, which says how to install it, when it is not there."""
+    package = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise InputError(f"this needs the package {package}: pip install 'distill-helpers[{extra}]'.") from error
 
 
 def finite_number(name: str, value) -> None:

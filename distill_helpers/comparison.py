@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_helpers.checks import InputError, one_of, whole
+from distill_helpers.checks import InputError, needed, one_of, whole
 from distill_helpers.measure.statistics import Difference, paired
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.hard_labels import HardLabels
@@ -83,8 +83,7 @@ class Comparison:
 
     def table(self):
         """A row an arm, as a DataFrame: the mean of each measure, the gain over the baseline with its interval, and the costs."""
-        import pandas as pd
-
+        pd = needed("pandas")
         rows = []
         for number, arm in enumerate(self.arms):
             row = {"arm": arm} | {name: float(values[:, number].mean()) for name, values in self.scores.items()}

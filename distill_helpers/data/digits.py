@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill_helpers.checks import InputError
+from distill_helpers.checks import InputError, needed
 from distill_helpers.data.image_set import ImageSet, Splits
 
 BUNDLED = Path(__file__).parent / "bundled" / "mnist5k.npz"
@@ -43,8 +43,7 @@ def load_digits(full: bool = False, root="data", download: bool = False) -> Spli
 
 
 def _full(root, download: bool) -> Splits:
-    from torchvision.datasets import MNIST
-
+    MNIST = needed("torchvision.datasets").MNIST
     try:
         train, test = (MNIST(root, train=part, download=download) for part in (True, False))
     except (RuntimeError, OSError, AssertionError, ValueError, EOFError) as error:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from distill_helpers.checks import InputError
+from distill_helpers.checks import InputError, needed
 from distill_helpers.measure.statistics import Difference, paired
 
 
@@ -18,8 +18,7 @@ def spread_ratio(a, b, confidence: float = 0.95, name: str = "") -> Difference:
     a, b = (np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=float) for v in (a, b))
     if plain.n < 4 or a.std() == 0 or b.std() == 0:
         raise InputError(f"a and b must vary over at least 4 seeds, but {plain.n} seeds with spreads {a.std():g} and {b.std():g} were given.")
-    from scipy.special import stdtrit
-
+    stdtrit = needed("scipy.special").stdtrit
     n, r = plain.n, np.corrcoef(a, b)[0, 1]
     t = stdtrit(n - 2, 0.5 + confidence / 2)
     middle = float(np.log(a.std() / b.std()))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill_helpers.checks import InputError, finite_number, fraction, one_of
+from distill_helpers.checks import InputError, finite_number, fraction, needed, one_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +82,12 @@ def _bounds(d: np.ndarray, confidence: float, method: str) -> tuple[float, float
     """Mean, low and high; all one point when d does not vary."""
     if np.ptp(d) == 0:
         return float(d[0]), float(d[0]), float(d[0])
-    from scipy.special import ndtr, stdtrit
-
+    special = needed("scipy.special")
     n, mean = len(d), float(d.mean())
-    reach = stdtrit(n - 1, 0.5 + confidence / 2)  # quantile of Student's t
+    reach = special.stdtrit(n - 1, 0.5 + confidence / 2)  # quantile of Student's t
     if method == "bootstrap":
         draws = np.random.default_rng(0).choice(d, (9999, n)).mean(1)
-        tail = 100 * ndtr(-np.sqrt(n / (n - 1)) * reach)
+        tail = 100 * special.ndtr(-np.sqrt(n / (n - 1)) * reach)
         low, high = np.percentile(draws, [tail, 100 - tail])
         return mean, float(low), float(high)
     half = float(reach * d.std(ddof=1) / np.sqrt(n))

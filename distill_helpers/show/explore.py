@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from numbers import Integral
 
-from distill_helpers.checks import InputError, finite_number, positive
+from distill_helpers.checks import InputError, finite_number, needed, positive
 
 # margins are fixed and letters left to the browser, which halves the time of a redraw
 FAST = {"figure.constrained_layout.use": False, "svg.fonttype": "none", "figure.subplot.left": 0.13, "figure.subplot.right": 0.97,
@@ -85,8 +85,7 @@ def explore(draw, alt: str = "", **controls):
     The picture's root carries ``data-<control>="<value>"`` for each control. A mistake inside draw is shown in red in place
     of the picture. Returns an ipywidgets box: make it the last line of a cell.
     """
-    import ipywidgets
-
+    ipywidgets = needed("ipywidgets")
     if not controls:
         raise InputError("explore needs at least one Slider or Choice, but none was given.")
     for name, control in controls.items():
@@ -107,8 +106,7 @@ def explore(draw, alt: str = "", **controls):
 
 def render(draw, values: dict, alt: str = "") -> str:
     """The HTML of one state: the SVG with its values as data attributes, or the error in red."""
-    import matplotlib as mpl
-
+    mpl = needed("matplotlib")
     try:
         with mpl.rc_context(FAST):
             svg = draw(**values)
@@ -134,8 +132,7 @@ def _value(widget, control):
 
 
 def _widget(name: str, control):
-    import ipywidgets
-
+    ipywidgets = needed("ipywidgets")
     layout = {"layout": ipywidgets.Layout(width="330px"), "style": {"description_width": "110px"}}
     label = control.label or name
     if isinstance(control, Choice):
@@ -159,8 +156,7 @@ def _whole(control: Slider) -> bool:
 
 
 def _to_svg(fig) -> str:
-    import matplotlib.pyplot as plt
-
+    plt = needed("matplotlib.pyplot")
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)

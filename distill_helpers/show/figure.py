@@ -2,7 +2,7 @@
 
 import io
 
-from distill_helpers.checks import InputError
+from distill_helpers.checks import InputError, needed
 
 # Okabe & Ito 2008, "Color Universal Design"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -11,8 +11,7 @@ DPI = 110
 
 def style() -> None:
     """Readable defaults for every figure of the course."""
-    import matplotlib.pyplot as plt
-
+    plt = needed("matplotlib.pyplot")
     plt.rcParams.update({
         "axes.prop_cycle": plt.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "grid.alpha": 0.25, "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left",
@@ -26,9 +25,7 @@ def figure(fig, alt: str) -> None:
 
     Raises InputError when alt says nothing.
     """
-    import matplotlib.pyplot as plt
-    from IPython.display import display
-
+    plt, display = needed("matplotlib.pyplot"), needed("IPython.display").display
     if not isinstance(alt, str) or len(alt.split()) < 4:
         raise InputError(f"alt must say in words what the figure shows, but {alt!r} was given.")
     buffer = io.BytesIO()

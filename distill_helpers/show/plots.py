@@ -1,11 +1,12 @@
 """Plots that several lessons share. Each draws into a matplotlib Axes and returns it; ``figure`` shows it with alt text."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from distill_helpers.checks import InputError, not_empty, whole
+from distill_helpers.checks import InputError, needed, not_empty, whole
 from distill_helpers.measure.statistics import interval
 from distill_helpers.show.figure import PALETTE
+
+plt = needed("matplotlib.pyplot")
 
 
 def seeds_plot(arms: dict, ax=None, unit: str = "", title: str = ""):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from distill_helpers.checks import InputError, positive, whole
+from distill_helpers.checks import InputError, needed, positive, whole
 from distill_helpers.measure.calibration import accuracy, nll
 from distill_helpers.training.loop import STOP
 
@@ -34,8 +34,7 @@ class Curve:
 
     def table(self):
         """The rows as a DataFrame."""
-        import pandas as pd
-
+        pd = needed("pandas")
         return pd.DataFrame(self.rows)
 
     def state(self):
