@@ -143,14 +143,15 @@ def clip_values(grads: list, limit: float):
             g.clamp_(-limit, limit)
 
 
-def clip_each(grads: list, limit: float, count: int, owners: list | None = None):
-    """Scale the gradients of each of ``count`` students so that its own norm is at most ``limit`` (Pascanu et al. 2013).
+def clip_each(grads: list, limit: float, count: int | None = None, owners: list | None = None):
+    """Scale the gradients of each student so that its own norm is at most ``limit`` (Pascanu et al. 2013).
 
-    A student's norm covers its extras too. owners: for each gradient the student of each of its rows, int64, or None where row i
+    A student's norm covers its extras too. count: of students; as many as a gradient has rows, unless said. owners: for each gradient the student of each of its rows, int64, or None where row i
     belongs to student i.
     """
     owners = owners or [None] * len(grads)
     present = [(g, rows) for g, rows in zip(grads, owners, strict=True) if g is not None]
+    count = len(present[0][0]) if count is None else count
     squares = [(g.flatten(1).square().sum(1), rows) for g, rows in present]
     total = torch.stack([s if rows is None else s.new_zeros(count).index_copy(0, rows, s) for s, rows in squares]).sum(0)
     scale = (limit / (total.sqrt() + 1e-6)).clamp(max=1.0)

@@ -162,7 +162,7 @@ def example_answers(stage: Stage, rows: int) -> Outputs | None:
     """The teacher's stored answers to the first view of the first few examples, from which extras are built."""
     if not stage.teachers:
         return None
-    index = torch.arange(rows)
+    index = torch.arange(rows) % len(stage.teachers[0].pool)
     return stage.teachers[0].rows(torch.zeros_like(index), index)
 
 

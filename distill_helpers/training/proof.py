@@ -13,8 +13,8 @@ from distill_helpers.training.randomness import seeded
 
 
 def sample_of(pool, dtype: torch.dtype, rows: int = 4) -> torch.Tensor:
-    """The first view of the first few examples, [rows, ...]."""
-    index = torch.arange(min(rows, len(pool)), device=pool.device)
+    """The first view of the first few examples, [rows, ...]; a smaller pool is repeated, since batch statistics need two examples."""
+    index = torch.arange(rows, device=pool.device) % len(pool)
     x = pool.inputs(torch.zeros_like(index), index)
     return x.to(dtype) if x.is_floating_point() else x
 
@@ -77,7 +77,7 @@ def _answers(module, x) -> Outputs:
 
 def _trains(module, x, batch_size: int):
     """One forward pass in training mode on as many examples as a batch has, where that matters."""
-    rows = x[:1] if batch_size == 1 else x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1))
+    rows = x[:1] if batch_size == 1 else x
     try:
         with seeded(0, "proof"):
             outputs_of(module.train(), rows)
@@ -105,7 +105,7 @@ def draws_random_numbers(module: nn.Module, pool) -> bool:
     module, x = copy.deepcopy(module).train(), sample_of(pool, float_type(module))
     with seeded(0, "proof", device=x.device), torch.no_grad():
         before = _generator_states(x.device)
-        outputs_of(module, x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1)))
+        outputs_of(module, x)
         return any(not torch.equal(a, b) for a, b in zip(before, _generator_states(x.device), strict=True))
 
 
@@ -123,7 +123,6 @@ def why_not_stacked(module: nn.Module, pool) -> str:
     if not getattr(module, "stackable", True):
         return "the student says so (stackable = False)"
     x = sample_of(pool, float_type(module))
-    x = x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1))
     pair = [copy.deepcopy(module).train() for _ in range(2)]
     if any(_changes_buffers(copy.deepcopy(m), x) for m in pair[:1]):
         return "a forward pass changes its buffers (batch statistics, for example)"
@@ -167,7 +166,7 @@ def forward_work(module: nn.Module, pool) -> int:
 
     Counted at the modules that hold weights of their own; quick, and the same on every machine. For choosing a number of threads.
     """
-    total, hooks, x = [0], [], sample_of(pool, float_type(module), 1)
+    total, hooks, x = [0], [], sample_of(pool, float_type(module))
 
     def count(layer, inputs, output):
         weights = sum(p.numel() for p in layer.parameters(recurse=False) if p.dim() > 1)
@@ -184,7 +183,7 @@ def forward_work(module: nn.Module, pool) -> int:
     finally:
         for hook in hooks:
             hook.remove()
-    return total[0]
+    return total[0] // len(x)
 
 
 def check_builds(modules: list[nn.Module]):
