@@ -1,5 +1,6 @@
 """One comparison in one call: several ways to train one student, over replicates, in as few stacks as their kinds allow."""
 
+import copy
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from distill_helpers.strategies.schedule import Grid, Stages
 from distill_helpers.training import plan as planning
 from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.distill import trained
-from distill_helpers.training.loop import Group
-from distill_helpers.training.proof import float_type, proved, why_not_stacked
+from distill_helpers.training.fleet import Fleet
+from distill_helpers.training.loop import Group, Loop, Work
+from distill_helpers.training.proof import check_alike, float_type, proved, sample_of, why_not_stacked
 from distill_helpers.training.randomness import generator_for
 from distill_helpers.training.recipe import Recipe
 from distill_helpers.training.replicates import Replicate, draw_replicates
@@ -146,6 +148,7 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     lanes = [r.lane(device) for r in drawn]
     modules = planning.build_all(student, [r.seed for r in drawn], device)
     out = proved(modules[0], pool, recipe.batch_size)
+    check_alike(modules, pool)
     folder = None if checkpoint is None else Path(checkpoint)
     for plan, _ in plans.values():
         for strategy, _ in plan:
@@ -157,15 +160,16 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
         raise KeyboardInterrupt("stopped while the teachers were trained; with checkpoint= the same call goes on from there")
     alone = stack is False or bool(why_not_stacked(modules[0], pool))
     runs, where, costs, interrupted = [], {}, {}, False
-    for number, names in enumerate(_panels(plans)):
+    local = lanes[0].rows is not None
+    staged = {name: planning.stages_of(plan, base, pool, out, local) for name, (plan, _) in plans.items()}
+    reach = {name: () if alone else _reached(staged[name], lanes[0], modules[0], pool, out, plans[name][1], device) for name in plans}
+    for number, names in enumerate(_panels(plans, reach)):
         mine = plans[names[0]][1]
-        local = lanes[0].rows is not None
-        staged = {name: planning.stages_of(plans[name][0], base, pool, out, local) for name in names}
-        groups, order = _groups(names, plans, staged, modules[0], device, alone)
+        groups, order = _groups(names, plans, staged, modules[0], pool, base, out, device, alone)
         labels = [f"{name}" for _ in lanes for name in order]
         run = trained(modules, lanes, groups, labels, pool, out, mine, device, stack=stack, resume=None,
                       checkpoint=None if folder is None else folder / f"panel-{number}", watch=watch, progress=progress, teachers=base,
-                      strategies=[plans[name][0] for name in order])  # fmt: skip
+                      strategies=[plans[name][0] for name in order], new_watch=number == 0)  # fmt: skip
         runs.append(run)
         where |= {name: (run, place, len(order)) for place, name in enumerate(order)}
         costs |= _costs(order, groups, run, mine, len(lanes))
@@ -174,7 +178,8 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
             break
     if interrupted:
         raise KeyboardInterrupt("stopped while the arms were trained; with checkpoint= the same call goes on from there")
-    scores, outcomes, diverged = _judged(plans, where, drawn, test_x, test_y, pool, measures)
+    ignored = getattr(test, "ignore_index", None)
+    scores, outcomes, diverged = _judged(plans, where, drawn, test_x, test_y, pool.ignore_index if ignored is None else ignored, measures)
     again = lambda steps, repeats: _timed(student, base, pool, plans, drawn, device, steps, repeats, local=lanes[0].rows is not None)
     return Comparison(list(plans), drawn, outcomes, scores, baseline, [costs[name] for name in plans], diverged, runs,
                       [] if taught is None else [taught.model(i) for i in range(len(taught))], False, where, again)  # fmt: skip
@@ -189,6 +194,8 @@ def _plans(arms, recipe: Recipe) -> dict:
         if not isinstance(name, str) or not name:
             raise InputError(f"arms must be named by words, but {name!r} was given.")
         arm = arm if isinstance(arm, Arm) else Arm(arm)
+        if isinstance(arm.strategy, Stages) and "steps" in arm.changes:
+            raise InputError(f"the arm {name!r} has the steps of its Stages, so Arm cannot change them.")
         if isinstance(arm.strategy, Grid) or not isinstance(arm.strategy, (Strategy, Stages)):
             raise InputError(f"the arm {name!r} must be a Strategy, Stages or an Arm around one, but {arm.strategy!r} was given.")
         plan, _, mine = planning.steps_of(arm.strategy, replace(recipe, **arm.changes))
@@ -219,11 +226,31 @@ def _replicates(replicates, pool, labelled, unlabelled, teacher_examples) -> lis
         drawn = draw_replicates(pool, int(replicates), labelled=labelled, unlabelled=unlabelled, teacher_examples=teacher_examples)
     if len({r.seed for r in drawn}) < len(drawn):
         raise InputError("replicates must have different seeds.")
+    for r in drawn:
+        _check_replicate(r, pool)
+    if len({int(r.labelled.sum()) for r in drawn if r.labelled is not None}) > 1:
+        raise InputError("replicates must all have the same number of labelled examples.")
     for what in ("rows", "labelled", "teacher_rows"):
         sizes = {None if getattr(r, what) is None else len(getattr(r, what)) for r in drawn}
         if len(sizes) > 1:
             raise InputError(f"replicates must all have the same number of {what}, but they have {sorted(map(str, sizes))}.")
     return drawn
+
+
+def _check_replicate(r: Replicate, pool):
+    """Raise InputError unless a replicate's examples and views are the pool's."""
+    for name in ("rows", "teacher_rows"):
+        rows = getattr(r, name)
+        if rows is not None and (not isinstance(rows, Tensor) or rows.dtype != torch.int64 or rows.dim() != 1 or not len(rows)
+                                 or rows.min() < 0 or rows.max() >= len(pool)):  # fmt: skip
+            raise InputError(f"a replicate's {name} must be whole numbers [n] from 0 to {len(pool) - 1}, one or more, in an int64 tensor.")
+    if r.labelled is not None:
+        if r.rows is None or not isinstance(r.labelled, Tensor) or r.labelled.dtype != torch.bool or r.labelled.shape != r.rows.shape:
+            raise InputError("a replicate's labelled must be a bool tensor, one entry for each of its rows.")
+        if pool.ignore_index is None:
+            raise InputError("replicates with unlabelled examples need data with an ignore_index, the label that says nothing, but they have none.")
+    if r.views is not None and not (len(r.views) == 2 and r.views[0] >= 0 and r.views[1] >= 1 and sum(r.views) <= pool.views):
+        raise InputError(f"a replicate's views must be (first, how many) of the pool's {pool.views} views, but {r.views!r} was given.")
 
 
 def _check_kept(strategy: Strategy, drawn):
@@ -243,11 +270,14 @@ def _teachers(teacher, drawn, pool, device, stack, folder, progress):
         teacher = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
         return planning.Teachers([teacher] * len(pools), pools), None
     lanes = [r.teacher_lane(device) for r in drawn]
+    if isinstance(teacher.strategy, Grid):
+        raise InputError("a redrawn teacher must learn by a Strategy or Stages, but a Grid was given.")
     plan, _, recipe = planning.steps_of(teacher.strategy, teacher.recipe)
     if any(strategy.needs_teacher for strategy, _ in plan):
         raise InputError(f"a redrawn teacher must learn by a strategy without a teacher, but {teacher.strategy.name} was given.")
     modules = planning.build_all(teacher.builder, [r.seed for r in drawn], device)
     out = proved(modules[0], pool, recipe.batch_size)
+    check_alike(modules, pool)
     stages = planning.stages_of(plan, None, pool, out)
     run = trained(modules, lanes, [Group(stages)], ["teacher"] * len(lanes), pool, out, recipe, device, stack="auto" if stack is True else stack,
                   resume=None, checkpoint=None if folder is None else folder / "teachers", watch=(), progress=progress, teachers=None,
@@ -258,19 +288,45 @@ def _teachers(teacher, drawn, pool, device, stack, folder, progress):
     return planning.Teachers(models, pools * len(models) if len(pools) == 1 else pools), run
 
 
-def _panels(plans) -> list[list[str]]:
-    """Names of arms that share a recipe, and so may share a stack."""
+def _panels(plans, reach) -> list[list[str]]:
+    """Names of arms that may share a stack: those that share a recipe and train the same weights from stage to stage.
+
+    An optimiser counts its steps and decays weights where there is a gradient; a weight that one arm does not reach must not be
+    counted because another arm does.
+    """
     panels: dict = {}
     for name, (_, recipe) in plans.items():
-        panels.setdefault(recipe, []).append(name)
+        panels.setdefault((recipe, reach[name]), []).append(name)
     return list(panels.values())
 
 
-def _groups(names, plans, staged, module, device, alone: bool) -> tuple[list[Group], list[str]]:
+def _reached(stages, lane, module, pool, out, recipe, device) -> tuple:
+    """For each stretch of steps in which something is left out: (begin, end, which of the student's weights the loss reaches)."""
+    group = Group([replace(stage, extras={}, teachers=stage.teachers[:1]) for stage in stages])
+    fleet = Fleet()
+    fleet.add("student", [copy.deepcopy(module)], device)
+    planning.add_extras(fleet, [group], [lane], out, device)
+    loop = Loop(Run([lane.seed], ["try"], recipe, fleet), fleet, Work([lane], [group], pool, device))
+    found = []
+    for stage in group.stages:
+        terms = loop.terms(stage.begin, "loss", [group], loop.seen(stage.begin), "step")
+        grads = torch.autograd.grad(sum(value.sum() for value in terms[0].values()), fleet.tensors(["student"]), allow_unused=True)
+        reached = tuple(g is not None for g in grads)
+        if not all(reached):
+            found.append((stage.begin, stage.end, reached))
+    return tuple(found)
+
+
+def _groups(names, plans, staged, module, pool, teachers, out, device, alone: bool) -> tuple[list[Group], list[str]]:
     """Arms that differ in numbers only stand in one group; returns the groups and the names in their order."""
     kinds: list[list[str]] = []
     for name in names:
-        home = None if alone else next((kind for kind in kinds if _one_kind([plans[n][0] for n in (*kind, name)])), None)
+        home = None
+        for kind in [] if alone else kinds:
+            first, other = plans[kind[0]][0], plans[name][0]
+            if _one_kind([plans[n][0] for n in (*kind, name)]) and _set_up_alike(first, other, staged[kind[0]], pool, teachers, out):
+                home = kind
+                break
         if home is None:
             kinds.append([name])
         else:
@@ -287,38 +343,52 @@ def _groups(names, plans, staged, module, device, alone: bool) -> tuple[list[Gro
     return groups, [name for kind in kinds for name in kind]
 
 
-MAPPED = ("temperature", "weight", "smoothing", "distance_weight", "angle_weight", "labels", "label_weight", "alpha", "beta")
+MAPPED = ("temperature", "weight", "smoothing")
+
+
+def _set_up_alike(first, other, stages, pool, teachers, out) -> bool:
+    """Whether two strategies share all that is made once for a group: teacher, random numbers, extras, opponents."""
+    try:
+        planning.check_grid(Grid([first[0][0], other[0][0]]), teachers, stages[0], sample_of(pool, out.logits.dtype), out)
+    except InputError:
+        return False
+    return True
 
 
 def _one_kind(plans) -> bool:
     """Whether plans are single strategies of one class that differ in weights and temperatures only, which a mapped call can hold."""
-    if any(len(plan) > 1 for plan in plans):
-        return False
+    if any(len(plan) > 1 for plan in plans) or not type(plans[0][0][0]).__module__.startswith("distill_helpers."):
+        return False  # what a reader's own strategy does with a mapped number is not known
     try:
         grid = Grid([plan[0][0] for plan in plans])
     except InputError:
         return False
-    return all(name in MAPPED for name in grid.varying)
+    return all(name in MAPPED and all(v > 0 for v in values) for name, values in grid.varying.items())
 
 
 def _costs(order, groups, run, recipe, lanes: int) -> dict[str, dict]:
     costs, parts, place = {}, run.parts or [run], 0
     for number, group in enumerate(groups):
-        table = sum({id(t): t.table_evaluations for s in group.stages for t in s.teachers}.values())
+        # a table that all lanes share is what one of them alone would need as well
+        shared = {id(s.teachers[0]): s.teachers[0].table_evaluations for s in group.stages if len(s.teachers) == 1}
+        own_tables = {id(t): t.table_evaluations for s in group.stages if len(s.teachers) > 1 for t in s.teachers}
+        table = sum(shared.values()) + sum(own_tables.values()) // lanes
         # one by one, the parts stand lane by lane and group by group; in one stack all are in the same part
         part = parts[number] if run.parts else parts[0]
         live = part.live_evaluations.get(0 if run.parts else group.first, 0)
         extra = part.extra_of_groups[0 if run.parts else number]
-        own = run.parameters
+        own, numbers = run.parameters, next(iter(part.fleet.params["student"].values())).element_size()
+        moments = 2 if recipe.optimizer == "adamw" else 1 if recipe.momentum else 0
+        trained_ones = sum(p[0].numel() for p in part.fleet.tensors(["student"]))
         for _ in range(group.arms):
-            # weights and the two moments of AdamW, in float32
-            costs[order[place]] = {"arm": order[place], "steps": recipe.steps, "teacher_evaluations": table // lanes + live, "parameters": own,
-                                   "extra_parameters": extra, "bytes": 12 * (own + extra)}  # fmt: skip
+            size = numbers * (own + extra + moments * (trained_ones + extra))  # weights, and what the optimiser keeps of each
+            costs[order[place]] = {"arm": order[place], "steps": part.step, "teacher_evaluations": table + live, "parameters": own,
+                                   "extra_parameters": extra, "bytes": size}  # fmt: skip
             place += 1
     return costs
 
 
-def _judged(plans, where, drawn, x, labels, pool, measures):
+def _judged(plans, where, drawn, x, labels, ignored, measures):
     names, count = list(plans), len(drawn)
     classes = isinstance(labels, Tensor) and not labels.is_floating_point()
     outcomes = torch.zeros(count, len(names), *labels.shape, dtype=torch.bool) if classes else None
@@ -337,21 +407,20 @@ def _judged(plans, where, drawn, x, labels, pool, measures):
             known = labels.to(logits.device)
             right = logits.argmax(-1) == known
             outcomes[:, number] = right.cpu()
-            valid = known != pool.ignore_index if pool.ignore_index is not None else torch.ones_like(known, dtype=torch.bool)
+            valid = known != ignored if ignored is not None else torch.ones_like(known, dtype=torch.bool)
             found["accuracy"] = (right & valid).flatten(1).sum(1) / valid.sum()
         found |= {} if measures is None else measures(logits, labels)
         if not found:
             raise InputError("measures must be given where labels are no class indices, but it is None.")
         for what, values in found.items():
-            scores.setdefault(what, torch.zeros(count, len(names), dtype=torch.float64))[:, number] = torch.as_tensor(values).double().cpu()
+            missing = torch.full((count, len(names)), torch.nan, dtype=torch.float64)
+            scores.setdefault(what, missing)[:, number] = torch.as_tensor(values).double().cpu()
     return scores, outcomes, diverged
 
 
 def _logits(run: Run, student: int, x) -> Tensor:
     if run.parts:
         return run.parts[student].predict(x)[0]
-    from distill_helpers.training.fleet import Fleet
-
     one = Fleet()
     one.add("student", [run.model(student)], x.device)
     return one.predict(x)[0]

@@ -37,7 +37,7 @@ class Grid:
         self.varying = {
             f.name: [getattr(s, f.name) for s in strategies]
             for f in fields(first)
-            if len({getattr(s, f.name) for s in strategies}) > 1
+            if any(getattr(s, f.name) != getattr(first, f.name) for s in strategies)
         }
         for name, values in self.varying.items():
             if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):

@@ -5,6 +5,7 @@ are trained one by one, a watcher meets them one after the other, each in a Run 
 """
 
 import csv
+import math
 from pathlib import Path
 
 import torch
@@ -28,9 +29,12 @@ class Curve:
         self.held_out, self.measure, self.rows = held_out, measure or accuracy_and_loss, []
 
     def __call__(self, run):
-        values = self.measure(run.predict(self.held_out), self.held_out.labels)
+        values = scored(self.measure, run.predict(self.held_out), self.held_out.labels)
         for i, (seed, name) in enumerate(zip(run.seeds, run.names, strict=True)):
             self.rows.append({"step": run.step, "seed": seed, "name": name} | {what: float(v[i]) for what, v in values.items()})
+
+    def reset(self):
+        self.rows = []
 
     def table(self):
         """The rows as a DataFrame."""
@@ -44,9 +48,21 @@ class Curve:
         self.rows = list(words)
 
 
+def scored(function, logits, labels):
+    """``function(logits, labels)``, with NaN for students whose logits are not all finite. Places without a label (-100 or another negative
+    number) do not count.
+    """
+    labels = labels.to(logits.device)
+    if isinstance(labels, torch.Tensor) and not labels.is_floating_point() and (labels < 0).any():
+        logits, labels = logits[:, labels >= 0], labels[labels >= 0]
+    lost = ~logits.flatten(1).isfinite().all(1)
+    found = function(torch.where(lost.view(-1, *[1] * (logits.dim() - 1)), torch.zeros_like(logits), logits), labels)
+    mark = lambda values: torch.where(lost, torch.nan, torch.as_tensor(values, device=lost.device).float())
+    return {name: mark(values) for name, values in found.items()} if isinstance(found, dict) else mark(found)
+
+
 def accuracy_and_loss(logits, labels) -> dict[str, torch.Tensor]:
     """{"accuracy": [students], "loss": [students]} for class labels."""
-    labels = labels.to(logits.device)
     return {"accuracy": accuracy(logits, labels), "loss": nll(logits, labels)}
 
 
@@ -63,12 +79,15 @@ class Best:
         self.held_out, self.score, self.kept = held_out, score, {}
 
     def __call__(self, run):
-        found = self.score(run.predict(self.held_out), self.held_out.labels.to(next(iter(run.fleet.params["student"].values())).device))
+        found = scored(self.score, run.predict(self.held_out), self.held_out.labels)
         state = run.fleet.state()["student"]
         for i, who in enumerate(_students(run)):
-            value = float(found[i])
+            value = -math.inf if math.isnan(found[i]) else float(found[i])
             if who not in self.kept or value > self.kept[who][0]:
                 self.kept[who] = (value, run.step, {name: t[i].detach().clone() for name, t in state.items()})
+
+    def reset(self):
+        self.kept = {}
 
     @property
     def scores(self) -> list[float]:
@@ -81,6 +100,8 @@ class Best:
     @torch.no_grad()
     def put_back(self, run):
         """Give each student of ``run`` its best weights, and return the run."""
+        for part in run.parts:
+            self.put_back(part)
         state = run.fleet.state()["student"]
         for i, who in enumerate(_students(run)):
             if who not in self.kept:
@@ -114,13 +135,16 @@ class EarlyStop:
         self.held_out, self.patience, self.score, self.least, self.best = held_out, patience, score, least, {}
 
     def __call__(self, run):
-        found = self.score(run.predict(self.held_out), self.held_out.labels)
+        found = scored(self.score, run.predict(self.held_out), self.held_out.labels)
         stalled = []
         for i, who in enumerate(_students(run)):
             value, (best, since) = float(found[i]), self.best.get(who, (-float("inf"), 0))
             self.best[who] = (value, 0) if value > best + self.least else (best, since + 1)
             stalled.append(self.best[who][1] >= self.patience)
         return STOP if all(stalled) else None
+
+    def reset(self):
+        self.best = {}
 
     def state(self):
         return {}, [[who, best, since] for who, (best, since) in self.best.items()]
@@ -152,6 +176,9 @@ class CsvLog:
                     writer.writerow([run.step, seed, name, term, f"{values[first:, i].mean().item():.6g}"])
                     self.rows += 1
         self.seen[who] = run.step
+
+    def reset(self):
+        self.seen, self.rows, self.begun = {}, 0, False
 
     def _begin(self):
         """Keep the rows that this log wrote before the checkpoint, and no others."""
@@ -185,6 +212,9 @@ class TensorBoard:
                 self.writer.add_scalar(f"{student}/{term}", values[first:, i].mean().item(), run.step)
         self.writer.flush()
         self.seen[who] = run.step
+
+    def reset(self):
+        self.seen = {}
 
     def state(self):
         return {}, self.seen

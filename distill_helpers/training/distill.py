@@ -16,9 +16,9 @@ from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Loop, Work
 from distill_helpers.training.progress import ProgressBar, live_session
-from distill_helpers.training.proof import draws_random_numbers, float_type, forward_work, proved, sample_of, why_not_stacked
+from distill_helpers.training.proof import check_alike, draws_random_numbers, float_type, forward_work, proved, sample_of, why_not_stacked
 from distill_helpers.training.recipe import Recipe
-from distill_helpers.training.run import Run, merged
+from distill_helpers.training.run import Diverged, Run, merged
 from distill_helpers.training.threads import threads_for, using_threads
 
 
@@ -47,13 +47,14 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     modules = planning.build_all(student, seeds, device)
     modules = [copy.deepcopy(m) for _ in strategies for m in modules] if grid else modules
     out = proved(modules[0], pool, recipe.batch_size)
+    check_alike(modules, pool)
     for one in grid.strategies if grid else ():
         planning.check_labels(one, pool)
     teachers = None if teacher is None else planning.Teachers([teacher], [pool])
     stages = planning.stages_of(plan, teachers, pool, out)
     if grid:
         kind = float_type(modules[0])
-        planning.check_grid(grid, teachers, stages[0].teachers, sample_of(pool, kind))
+        planning.check_grid(grid, teachers, stages[0], sample_of(pool, kind), out)
         stages[0].numbers = {name: torch.tensor([float(v) for v in values for _ in seeds], device=device, dtype=kind)
                              for name, values in grid.varying.items()}  # fmt: skip
     names = [(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies for _ in seeds]
@@ -62,10 +63,12 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
                    watch=watch, progress=progress, teachers=teachers, strategies=signed)  # fmt: skip
 
 
-def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, resume, checkpoint, watch, progress, teachers, strategies) -> Run:
+def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, resume, checkpoint, watch, progress, teachers, strategies,
+            new_watch=True) -> Run:  # fmt: skip
     """The Run of all arms of all lanes, in one stack or one by one, begun or taken up again.
 
-    modules: the initial student of each lane. names: one for each student, all arms of the first lane first.
+    modules: the initial student of each lane. names: one for each student, all arms of the first lane first. new_watch: whether
+    watchers forget what they saw of an earlier run.
     """
     why = "stack=False was given" if stack is False else why_not_stacked(modules[0], pool)
     if why and stack is True:
@@ -74,11 +77,15 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
     noisy = bool(why) and draws_random_numbers(modules[0], pool)
     stacked = 1 if why else len(lanes) * sum(group.arms for group in groups)
     threads = threads_for(forward_work(modules[0], pool) * recipe.batch_size * stacked)
-    watchers = [watch] if callable(watch) else list(watch)
+    watchers = [] if watch is None else [watch] if callable(watch) else list(watch)
     for watcher in watchers:
         if not callable(watcher):
             raise InputError(f"watch must be a callable or several, but {watcher!r} was given.")
-    signed = planning.signature(strategies, lanes, recipe, pool, teachers, modules)
+    signed = planning.signature(strategies, lanes, recipe, pool, teachers, modules) | {"how the students are stacked": str(bool(why))}
+    if resume is None and new_watch:
+        for watcher in watchers:
+            if hasattr(watcher, "reset"):
+                watcher.reset()
     if resume is not None:
         if not isinstance(resume, Run) or resume.plan is None:
             raise InputError(f"resume must be a run of the same call, but {type(resume).__name__} was given.")
@@ -96,7 +103,7 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
             for stage, named in zip(group.stages, extras, strict=True):
                 stage.extras = named
         parts.append(run)
-        works.append(Work([lanes[i] for i in mine], own, pool, device, random_student=noisy))
+        works.append(Work([lanes[i] for i in mine], own, pool, device, random_student=noisy, order_seed=lanes[0].seed))
     if not previous:
         parts[0].teacher_evaluations = planning.table_cost(groups)
     if why and stack == "auto" and len(stacks) > 1 and progress and live_session():
@@ -111,8 +118,12 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
                     kept.read(number, run, watchers)
                 work.keep = lambda run, number=number: kept.write(number, run, watchers)
             if run.step < loop.end and not run.stopped:
-                with using_threads(run.threads):
-                    loop.train()
+                try:
+                    with using_threads(run.threads):
+                        loop.train()
+                except Diverged as error:
+                    error.run = run if len(parts) == 1 else merged(parts)
+                    raise
         if run.interrupted:
             print(f"Stopped after step {run.step} of {loop.end}; what is trained is kept. To go on: the same call with resume=run.")
             break
@@ -157,5 +168,10 @@ def fit(model: nn.Module, data, recipe=None, *, strategy=None, seed=0, device="a
     run = distill(lambda: copy.deepcopy(begin), None, data, strategy or HardLabels(), seeds=(seed,), recipe=recipe, device=device, resume=resume,
                   checkpoint=checkpoint, watch=watch, progress=progress)  # fmt: skip
     run.begin = begin
-    model.load_state_dict(run.model(0).state_dict())
+    trained_model = run.model(0)
+    with torch.no_grad():
+        for ours, theirs in ((model.named_parameters, trained_model.named_parameters), (model.named_buffers, trained_model.named_buffers)):
+            found = dict(theirs())
+            for name, tensor in ours():
+                tensor.copy_(found[name])
     return run

@@ -24,7 +24,7 @@ class Student:
 
     def __call__(self, x) -> Outputs:
         """Logits and features for x, [B, ...]."""
-        if self._known is not None and x is self._known[0] and self._state is self._known_for:
+        if self._known is not None and x is self._known[0] and self._state is self._known_for and torch.is_grad_enabled():
             self.used_known = True
             return self._known[1]
         return outputs_of(self._skeletons["student"], x, self._state["student"])
@@ -51,6 +51,7 @@ class Fleet:
 
     def __init__(self):
         self.skeletons: dict[str, nn.Module] = {}
+        self.clean: dict[str, nn.Module] = {}  # copies that are never called, since a forward may leave things in a module
         self.params: dict[str, dict[str, torch.Tensor]] = {}
         self.buffers: dict[str, dict[str, torch.Tensor]] = {}
         self.count = 0
@@ -61,7 +62,7 @@ class Fleet:
         if name == "student":
             self.count = len(modules)
         self.params[name], self.buffers[name] = stack_module_state(modules)
-        self.skeletons[name] = modules[0]
+        self.skeletons[name], self.clean[name] = modules[0], copy.deepcopy(modules[0])
 
     def tensors(self, names) -> list[torch.Tensor]:
         """The stacked trainable tensors of the named networks."""
@@ -73,7 +74,7 @@ class Fleet:
 
     def module(self, i: int, name: str = "student") -> nn.Module:
         """The i-th row of a network as a plain module of its own, in evaluation mode."""
-        module = copy.deepcopy(self.skeletons[name])
+        module = copy.deepcopy(self.clean[name])
         rows = self.state()[name]
         with torch.no_grad():
             for key, tensor in [*module.named_parameters(), *module.named_buffers()]:
@@ -86,16 +87,18 @@ class Fleet:
 
     @torch.no_grad()
     def restore(self, snapshot):
-        """Put the tensors of a snapshot back."""
+        """Put the tensors of a snapshot back. Raises InputError when they are of other students."""
         for name, tensors in self.state().items():
             for key, tensor in tensors.items():
+                if tensor.shape != snapshot[name][key].shape:
+                    raise InputError(f"{name}'s {key} is {list(tensor.shape)}, but {list(snapshot[name][key].shape)} was kept.")
                 tensor.copy_(snapshot[name][key])
 
     @torch.no_grad()
     def finite(self) -> torch.Tensor:
         """bool [students]: whose weights are all finite, extras that every student has included."""
         whole = [p for params in self.params.values() for p in params.values() if len(p) == self.count and p.is_floating_point()]
-        return torch.stack([p.isfinite().flatten(1).all(1) for p in whole]).all(0)
+        return torch.stack([p.isfinite().reshape(len(p), -1).all(1) for p in whole]).all(0)
 
     @torch.no_grad()
     def predict(self, x, chunk=1000):
@@ -106,7 +109,8 @@ class Fleet:
         skeleton.eval()
         try:
             state = self.state()["student"]
-            x = x.to(next(iter(self.params["student"].values())).dtype) if x.is_floating_point() else x
+            kind = next(p.dtype for p in self.params["student"].values() if p.is_floating_point())
+            x = x.to(kind) if x.is_floating_point() else x
             if self.count == 1:
                 one = {name: tensor[0] for name, tensor in state.items()}
                 return torch.cat([outputs_of(skeleton, part, one).logits for part in x.split(chunk)]).unsqueeze(0)
@@ -146,13 +150,13 @@ def clip_values(grads: list, limit: float):
 def clip_each(grads: list, limit: float, count: int | None = None, owners: list | None = None):
     """Scale the gradients of each student so that its own norm is at most ``limit`` (Pascanu et al. 2013).
 
-    A student's norm covers its extras too. count: of students; as many as a gradient has rows, unless said. owners: for each gradient the student of each of its rows, int64, or None where row i
-    belongs to student i.
+    A student's norm covers its extras too. count: of students; as many as a gradient has rows, unless said. owners: for each gradient
+    the student of each of its rows, int64, or None where row i belongs to student i.
     """
     owners = owners or [None] * len(grads)
     present = [(g, rows) for g, rows in zip(grads, owners, strict=True) if g is not None]
     count = len(present[0][0]) if count is None else count
-    squares = [(g.flatten(1).square().sum(1), rows) for g, rows in present]
+    squares = [(g.reshape(len(g), -1).square().sum(1), rows) for g, rows in present]
     total = torch.stack([s if rows is None else s.new_zeros(count).index_copy(0, rows, s) for s, rows in squares]).sum(0)
     scale = (limit / (total.sqrt() + 1e-6)).clamp(max=1.0)
     for g, rows in present:

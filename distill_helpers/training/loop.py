@@ -76,6 +76,7 @@ class Work:
     pool: object
     device: torch.device
     random_student: bool = False
+    order_seed: int | None = None  # whose order all lanes have, where the order is shared
     watch: list[Callable] = field(default_factory=list)
     keep: Callable | None = None  # called with the run at each look, to write a checkpoint
 
@@ -218,12 +219,30 @@ class Loop:
         mine = {"net": mine} if known is None else {"net": mine, "known": known}
         counter = self.asked[key]
         counter.live = 0 if not self.recipe.compile else counter.live
-        terms = self.calls[key](mine, given, stage.numbers)
+        terms = self.calls[key](mine, given, stage.numbers) if key in self.proved else self.first_call(key, stage, mine, given)
         self.run.teacher_evaluations += counter.live * lanes * group.arms
         self.run.live_evaluations[group.first] = self.run.live_evaluations.get(group.first, 0) + counter.live
         if key not in self.proved:
             self.prove(stage, terms, which)
             self.proved.add(key)
+        return terms
+
+    def first_call(self, key, stage: Stage, mine, given):
+        """The first call of a loss, which shows whether it can be mapped, and whether it draws random numbers of its own."""
+        before = torch.get_rng_state().numpy().tobytes()
+        try:
+            terms = self.calls[key](mine, given, stage.numbers)
+        except RuntimeError as error:
+            if "randomness" in str(error):
+                raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that a "
+                                 f"student sees the same ones alone and in a stack.") from error  # fmt: skip
+            if "vmap" in str(error) or "Batching rule" in str(error):
+                raise InputError(f"the loss of {stage.strategy.name}, or the live teacher, cannot be mapped over students: {error} Give "
+                                 f"stack=False.") from error  # fmt: skip
+            raise
+        if not self.work.random_student and not self.recipe.compile and before != torch.get_rng_state().numpy().tobytes():
+            raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that they "
+                             f"follow from the seed.")  # fmt: skip
         return terms
 
     def one_student(self, group: Group, stage: Stage, which: str, one, given, numbers, counter):
@@ -332,7 +351,8 @@ class Loop:
         per_epoch = max(1, examples // batch)
         epoch, within = divmod(step, per_epoch)
         if self.epoch is None or self.epoch[0] != epoch:
-            whose = [(lane.seed if self.recipe.order == "own" else self.lanes[0].seed, lane.views or (0, self.pool.views)) for lane in self.lanes]
+            shared = self.lanes[0].seed if self.work.order_seed is None else self.work.order_seed
+            whose = [(lane.seed if self.recipe.order == "own" else shared, lane.views or (0, self.pool.views)) for lane in self.lanes]
             made = {}
             for seed, (first, views) in set(whose):
                 order = self.pool.order(seed, batch, epoch) if self.lanes[0].rows is None else None

@@ -73,6 +73,12 @@ def build(student, seed: int, device) -> nn.Module:
 def build_all(student, seeds, device) -> list[nn.Module]:
     """One student a seed; equal seeds get copies of one student. Raises InputError for a builder that gives the same object again."""
     modules = [build(student, seed, device) for seed in seeds]
+    for module in modules:
+        if any(nn.parameter.is_lazy(t) for t in [*module.parameters(), *module.buffers()]):
+            raise InputError("student must have weights of known shape, but it has lazy layers; call it once on an input in the builder.")
+        hooked = [name for name, p in module.named_parameters() if p._backward_hooks]
+        if hooked:
+            raise InputError(f"student must have no hooks on its weights, which copies do not keep, but {hooked[0]} has one.")
     check_builds(modules)
     return modules
 
@@ -105,7 +111,8 @@ class Teachers:
             return teacher
         key = (id(teacher), id(pool), tuple(sorted(wanted)))
         if key not in self.asked:
-            self.asked[key] = teacher.over(pool, features=tuple(sorted(wanted)))
+            store = "memory" if teacher.store is None else teacher.store.kind
+            self.asked[key] = teacher.over(pool, features=tuple(sorted(wanted)), store=store)
         return self.asked[key]
 
 
@@ -127,11 +134,12 @@ def stages_of(plan, teachers: Teachers | None, pool: Pool, out: Outputs, local: 
     return stages
 
 
-def check_grid(grid: Grid, teachers: Teachers | None, ready: list[Teacher], x: torch.Tensor):
-    """Raise InputError where the strategies of a grid differ in what is set up once for all: the teacher, random numbers, opponents.
+def check_grid(grid: Grid, teachers: Teachers | None, stage: Stage, x: torch.Tensor, out: Outputs):
+    """Raise InputError where the strategies of a grid differ in what is set up once for all: the teacher, random numbers, extras, opponents.
 
-    x: inputs of a few examples, [B, ...].
+    x: inputs of a few examples, [B, ...]. out: the student's outputs for them.
     """
+    ready, answers = stage.teachers, example_answers(stage, len(out.logits))
     first, where = grid.strategies[0], ", ".join(grid.varying)
     advice = f"a grid cannot vary {where} of {type(first).__name__}, because what it sets is made once for all students; use compare."
     for other in grid.strategies[1:]:
@@ -141,9 +149,19 @@ def check_grid(grid: Grid, teachers: Teachers | None, ready: list[Teacher], x: t
         ours, theirs = (s.draw(x, generator_for(0, "grid", 0, x.device)) for s in (first, other))
         if ours.keys() != theirs.keys() or any(not torch.equal(ours[k], theirs[k]) for k in ours):
             raise InputError(advice)
+        if _extras_differ(first, other, out, answers):
+            raise InputError(advice)
         swaps = type(first).prepare_teacher not in (Strategy.prepare_teacher, Wrapper.prepare_teacher)
         if swaps and ready and [t.fingerprint for t in teachers.over(other)] != [t.fingerprint for t in ready]:
             raise InputError(advice)
+
+
+def _extras_differ(first: Strategy, other: Strategy, out, answers) -> bool:
+    one, two = (build_seeded(lambda s=s: s.extras(out, answers), 0, "grid") for s in (first, other))
+    if one.keys() != two.keys():
+        return True
+    states = [{f"{n}.{k}": t for n, m in extras.items() for k, t in m.state_dict().items()} for extras in (one, two)]
+    return states[0].keys() != states[1].keys() or any(not torch.equal(t, states[1][k]) for k, t in states[0].items())
 
 
 def check_labels(strategy: Strategy, pool: Pool):
@@ -206,7 +224,7 @@ def signature(strategies, lanes: list[Lane], recipe: Recipe, pool: Pool, teacher
     guides = [] if teachers is None else [t.fingerprint if isinstance(t, Teacher) else t for t in teachers.given]
     return {
         "the strategies": short_hash(strategies),
-        "seeds": short_hash([(lane.seed, lane.rows, lane.labelled) for lane in lanes]),
+        "seeds": short_hash([(lane.seed, lane.rows, lane.labelled, lane.views) for lane in lanes]),
         "the recipe": short_hash(recipe),
         "the data": pool.fingerprint,
         "the teacher": short_hash(guides),

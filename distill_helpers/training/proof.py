@@ -36,11 +36,11 @@ def proved(module: nn.Module, pool, batch_size: int) -> Outputs:
     if not any(p.requires_grad for p in module.parameters()):
         raise InputError("the model has no trainable parameters.")
     x = sample_of(pool, float_type(module))
-    out = _answers(module, x)
+    out = _answers(module, x.clone())
     check_shapes(out.logits, pool, "student")
     if not out.logits.isfinite().all():
         raise InputError("student gives NaN or infinite logits before any training; look at its initialisation and at the data's scale.")
-    _trains(copy.deepcopy(module), x, batch_size)
+    _trains(copy.deepcopy(module), x.clone(), batch_size)
     _comes_back(module, x, out)
     return out
 
@@ -92,12 +92,45 @@ def _trains(module, x, batch_size: int):
 
 def _comes_back(module, x, out: Outputs):
     """A fleet of one gives back a module that answers as this one does, and whose weights have names and may be stored."""
+    whole, seen = copy.deepcopy(module).train(), x.clone()
+    kept = {name: b.clone() for name, b in whole.named_buffers()}
+    state = {**{name: p.detach().clone() for name, p in whole.named_parameters()}, **kept}
+    with torch.no_grad():
+        with seeded(0, "proof", device=x.device):
+            outputs_of(copy.deepcopy(module).train(), seen, dict(state))
+        if not torch.equal(seen, x):
+            raise InputError("student changes its inputs in place, which all others in the step see too; use inplace=False in its first layer.")
+        with seeded(0, "proof", device=x.device):
+            outputs_of(whole, x.clone())
+    lost = [name for name, b in whole.named_buffers() if not torch.equal(b, kept[name])]
+    if lost:
+        raise InputError(f"student's forward puts a new tensor in the place of its buffer {lost[0]!r}; change it in place (copy_, lerp_, mul_), so "
+                         f"that the change is kept.")  # fmt: skip
     fleet = Fleet()
     fleet.add("student", [copy.deepcopy(module)], x.device)
     again = _answers(fleet.module(0), x)
     if not torch.equal(again.logits, out.logits):
         raise InputError("student gives other answers when it is built again from its parameters and buffers; keep everything that it "
                          "depends on in parameters or buffers, and draw no random numbers in evaluation mode.")  # fmt: skip
+
+
+def check_alike(modules: list[nn.Module], pool):
+    """Raise InputError where a student depends on more than its parameters and buffers: with the weights of another one it must answer as
+    that one does.
+    """
+    if len(modules) < 2 or modules[0] is modules[1]:
+        return
+    x = sample_of(pool, float_type(modules[0]))
+    wanted, other = _answers(modules[1], x), copy.deepcopy(modules[0])
+    theirs = {**dict(modules[1].named_parameters()), **dict(modules[1].named_buffers())}
+    with torch.no_grad():
+        for name, tensor in [*other.named_parameters(), *other.named_buffers()]:
+            tensor.copy_(theirs[name])
+    if [p.requires_grad for p in modules[0].parameters()] != [p.requires_grad for p in modules[1].parameters()]:
+        raise InputError("student() must freeze the same weights at each call, but requires_grad differs.")
+    if not torch.equal(_answers(other, x).logits, wanted.logits):
+        raise InputError("student() draws something that is neither parameter nor buffer, and on which its answers depend; keep it in a buffer "
+                         "(register_buffer), so that each student has its own.")  # fmt: skip
 
 
 def draws_random_numbers(module: nn.Module, pool) -> bool:
@@ -117,27 +150,43 @@ def _generator_states(device):
 def why_not_stacked(module: nn.Module, pool) -> str:
     """Why students like this one cannot be trained in one stack; an empty string where they can.
 
-    Decided by trying: one mapped forward and backward pass in training mode on a sample, then the same in evaluation mode, beside the
-    module on its own. A student may also say so itself with the attribute ``stackable = False``.
+    Decided by trying: one mapped forward and backward pass in training mode, each student on its own sample, whose answers and gradients
+    must be those of each on its own; then the same in evaluation mode. A student may also say so itself with ``stackable = False``.
     """
     if not getattr(module, "stackable", True):
         return "the student says so (stackable = False)"
     x = sample_of(pool, float_type(module))
-    pair = [copy.deepcopy(module).train() for _ in range(2)]
-    if any(_changes_buffers(copy.deepcopy(m), x) for m in pair[:1]):
+    if _changes_buffers(copy.deepcopy(module).train(), x):
         return "a forward pass changes its buffers (batch statistics, for example)"
+    pair = [copy.deepcopy(module).train() for _ in range(2)]
+    inputs = torch.stack([x, x.flip(0)])
     params, buffers = stack_module_state(pair)
     skeleton = pair[0]
+    kinds = [p.requires_grad for p in params.values()]
 
-    def one(p, b):
+    def one(p, b, x):
         return outputs_of(skeleton, x, {**p, **b}).logits
 
+    def slopes(logits, tensors):
+        # unequal weights, so that no gradient vanishes by symmetry
+        weights = torch.linspace(0.5, 1.5, logits.shape[-1], dtype=logits.dtype, device=logits.device)
+        wanted = [p for p, needs in zip(tensors.values(), kinds, strict=True) if needs]
+        found = torch.autograd.grad((logits.softmax(-1) * weights).sum(), wanted, allow_unused=True)
+        return [torch.zeros_like(p) if g is None else g for p, g in zip(wanted, found, strict=True)]
+
     try:
-        logits = vmap(one, randomness="error")(params, buffers)
-        torch.autograd.grad(logits.sum(), [p for p in params.values() if p.requires_grad], allow_unused=True)
+        logits = vmap(one, randomness="error")(params, buffers, inputs)
+        together = [logits, *slopes(logits, params)]
+        apart = []
+        for i in range(2):
+            mine = {name: p[i].detach().requires_grad_(p.requires_grad) for name, p in params.items()}
+            alone = one(mine, {name: b[i] for name, b in buffers.items()}, inputs[i])
+            apart.append([alone, *slopes(alone, mine)])
         skeleton.eval()
         with torch.no_grad():
-            mapped, alone = vmap(one, randomness="error")(params, buffers), one(*_first(params, buffers))
+            together.append(vmap(one, randomness="error")(params, buffers, inputs))
+            for i in range(2):
+                apart[i].append(one({n: p[i] for n, p in params.items()}, {n: b[i] for n, b in buffers.items()}, inputs[i]))
     except InputError:
         raise
     except Exception as error:  # whatever a mapped call cannot do
@@ -145,12 +194,12 @@ def why_not_stacked(module: nn.Module, pool) -> str:
         if "randomness" in str(error):
             first = "it draws random numbers in its forward pass (dropout, for example)"
         return first
-    close = torch.allclose(mapped[0].float(), alone.float(), rtol=1e-3, atol=1e-4)
-    return "" if close else "a mapped forward pass gives other numbers than the module on its own"
-
-
-def _first(params, buffers):
-    return {name: p[0] for name, p in params.items()}, {name: b[0] for name, b in buffers.items()}
+    for tensors in zip(together, *apart, strict=True):
+        both, each = tensors[0].float(), torch.stack([t.float() for t in tensors[1:]])
+        scale = each.abs().amax().clamp(min=1e-3)
+        if not torch.allclose(both / scale, each / scale, rtol=1e-3, atol=1e-4):
+            return "a mapped pass gives other answers or gradients than the students on their own"
+    return ""
 
 
 def _changes_buffers(module, x) -> bool:

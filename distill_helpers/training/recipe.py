@@ -44,7 +44,7 @@ class Recipe:
             whole(name, getattr(self, name))
         positive("lr", self.lr)
         at_least("weight_decay", self.weight_decay, 0)
-        at_least("momentum", self.momentum, 0)
+        fraction("momentum", self.momentum)
         fraction("warmup", self.warmup)
         one_of("optimizer", self.optimizer, ("adamw", "sgd"))
         one_of("schedule", self.schedule, ("cosine", "constant"))

@@ -61,8 +61,11 @@ def draw_replicates(pool: Pool, count: int = 8, *, labelled: int | None = None, 
             whole(name, number)
             if pool.labels is None:
                 raise InputError(f"{name} was given, but the data have no labels.")
-    if (labelled or 0) + (teacher_examples or 0) > total:
-        raise InputError(f"labelled and teacher_examples must be at most {total} together, the examples there are, but {labelled} and "
+    known = total
+    if pool.ignore_index is not None and isinstance(pool.labels, Tensor) and pool.labels.dim() == 1:
+        known = int((pool.labels != pool.ignore_index).sum())
+    if (labelled or 0) + (teacher_examples or 0) > known:
+        raise InputError(f"labelled and teacher_examples must be at most {known} together, the examples with a label, but {labelled} and "
                          f"{teacher_examples} were given.")  # fmt: skip
     if views is not None:
         whole("views", views)
@@ -82,29 +85,29 @@ def _draw(pool, seed, labelled, keeps, teacher_examples, views) -> Replicate:
     order = torch.randperm(len(pool), generator=generator)
     teacher_rows = None
     if teacher_examples is not None:
-        chosen = balanced(pool.labels, order, teacher_examples)
+        chosen = balanced(pool.labels, order, teacher_examples, pool.ignore_index)
         teacher_rows, order = order[chosen], order[~chosen]
     if labelled is None:
         return Replicate(seed, order, None, teacher_rows, views)
     if labelled > len(order):
         raise InputError(f"labelled must be at most {len(order)}, the examples that are left beside the teacher's, but {labelled} was given.")
-    chosen = balanced(pool.labels, order, labelled)
+    chosen = balanced(pool.labels, order, labelled, pool.ignore_index)
     if keeps:
         return Replicate(seed, order, chosen, teacher_rows, views)
     return Replicate(seed, order[chosen], None, teacher_rows, views)
 
 
-def balanced(labels, order: Tensor, count: int) -> Tensor:
+def balanced(labels, order: Tensor, count: int, ignore_index: int | None = None) -> Tensor:
     """bool [len(order)]: ``count`` of the examples in ``order``, as many of each class as there are, first come first taken.
 
-    Labels that are no classes are not looked at.
+    Examples whose label says nothing are not taken. Labels that are no classes are not looked at.
     """
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.dim() != 1:
         return torch.arange(len(order)) < count
     classes = labels.cpu()[order]
     # each example's place within its class; the lowest places are taken first, ties in order
-    place = torch.zeros(len(order), dtype=torch.int64)
-    for c in classes.unique():
+    place = torch.full((len(order),), len(order), dtype=torch.int64)
+    for c in classes[classes != ignore_index].unique() if ignore_index is not None else classes.unique():
         members = classes == c
         place[members] = torch.arange(int(members.sum()))
     taken = torch.zeros(len(order), dtype=torch.bool)

@@ -93,7 +93,7 @@ class Run:
     def record(self, block: dict[str, torch.Tensor], first: int):
         """Append a block [steps, students] of each term to the history; terms of other stages count as zero."""
         length = len(next(iter(block.values()))) if block else 0
-        for name in set(self.history) | set(block):
+        for name in dict.fromkeys([*self.history, *block]):
             old = self.history.get(name, torch.zeros(first, len(self)))
             self.history[name] = torch.cat([old, block.get(name, torch.zeros(length, len(self)))])
 
@@ -114,7 +114,7 @@ def merged(runs: list[Run]) -> Run:
     """Runs of single students as one run, for students that could not be stacked while they trained."""
     first = runs[0]
     fleet = Fleet()
-    fleet.skeletons, fleet.count = first.fleet.skeletons, len(runs)
+    fleet.skeletons, fleet.clean, fleet.count = first.fleet.skeletons, first.fleet.clean, len(runs)
     for kind in ("params", "buffers"):
         parts = [getattr(run.fleet, kind) for run in runs]
         # an extra of some students only, or of another shape, stays with its own part

@@ -27,6 +27,8 @@ def largest_stable_rate(build, pool: Pool, seeds, low: float = 1e-3, high: float
     if pool.labels is None:
         raise InputError("pool must carry labels, but it has none.")
     modules = [build_seeded(build, seed) for seed in seeds]
+    if any(True for _ in modules[0].buffers()) or not all(p.requires_grad for p in modules[0].parameters()):
+        raise InputError("build must make a net without buffers and frozen weights, of which plain gradient descent knows nothing.")
     start, _ = stack_module_state(modules)
     orders = [torch.cat([data_order(seed, len(pool), batch_size, epoch) for epoch in range(_epochs(pool, batch_size, steps))])
               for seed in seeds]  # fmt: skip

@@ -45,6 +45,7 @@ class Teacher:
         module = module if outputs is None else with_outputs(module, outputs)
         self.module = module.eval().requires_grad_(False)
         self.pool = None
+        self.asked_about = ""  # the hash of the pool's inputs when they were asked about
         self.store: Store | None = None
         self.table_evaluations = self.live_evaluations = 0
         self.students = 1  # how many students one mapped call to live() serves
@@ -65,7 +66,7 @@ class Teacher:
         """
         names, kind = _checked_pool(pool, features), checked_kind(store)
         answered = Teacher(self.module)
-        answered.drawn_anew, answered.pool = self.drawn_anew, pool
+        answered.drawn_anew, answered.pool, answered.asked_about = self.drawn_anew, pool, _question(pool)
         answered.module.to(device or pool.device)
         sample = answered._sample(pool, names)
         folder = cache_folder(cache)
@@ -177,7 +178,7 @@ class Teacher:
         """Whether the stored answers are those to this pool, or to an equal one on the same device, with these features among them."""
         if self.pool is None or not set(features) <= set(self.feature_names):
             return False
-        return self.pool is pool or (same_device(self.pool.device, pool.device) and _question(self.pool) == _question(pool))
+        return same_device(self.pool.device, pool.device) and self.asked_about == _question(pool)
 
     # ---- teachers made from it
 
