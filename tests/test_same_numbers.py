@@ -493,3 +493,32 @@ def test_an_opponents_turns_see_other_noise(pool, teacher):
 
     distill(mlp, teacher, pool, Played(), recipe=replace(RECIPE, steps=2))
     assert len(seen) == 6 and len(set(seen)) == 6
+
+
+def test_which_examples_are_labelled_is_part_of_a_runs_identity(pool):
+    from distill_helpers.training.loop import Lane
+    from distill_helpers.training.plan import signature
+
+    rows, some = torch.arange(8), torch.arange(8) < 3
+    given = [signature([], [Lane(0, rows, labelled)], RECIPE, pool, None, []) for labelled in (None, some, ~some)]
+    assert len({g["seeds"] for g in given}) == 3
+
+
+def test_patience_survives_a_checkpoint(test_set):
+    first, second = EarlyStop(test_set, 3), EarlyStop(test_set, 3)
+    first.best = {"a": (0.5, 2)}
+    second.load(*first.state())
+    assert second.best == {"a": (0.5, 2)}
+
+
+def test_every_students_evaluations_are_counted_one_by_one_too(pool, teacher):
+    runs = [distill(mlp, teacher, pool, MixupDistillation(), seeds=(0, 1), recipe=RECIPE, stack=stack) for stack in (True, False)]
+    assert runs[0].teacher_evaluations == runs[1].teacher_evaluations == 64 + 2 * 12 * 8
+
+
+def test_redrawn_teachers_with_statistics_keep_each_their_own(pool, test_set):
+    given = dict(test=test_set, replicates=2, recipe=RECIPE)
+    teacher = Redrawn(with_statistics, replace(RECIPE, lr=0.1))
+    together, alone = (compare(mlp, teacher, pool, {"m": MixupDistillation()}, **given, stack=stack) for stack in ("auto", False))
+    assert not together.runs[0].parts and gap(together.teachers[0], together.teachers[1]) > 1e-3
+    assert max(gap(together.model("m", r), alone.model("m", r)) for r in range(2)) < 1e-5
