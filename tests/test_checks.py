@@ -75,7 +75,7 @@ BAD = [
     (lambda: SET.without_labels().per_class(1), "labels are needed for this, but made has none."),
     (lambda: SET.excluding(3), "label must be from 0 to 2, but labels from 3 to 3 were given."),
     (lambda: ImageSet(PIXELS, LABELS * 0, 1, "s").excluding(0), "indices must hold at least one example, but it is empty."),
-    (lambda: load_digits(full=True, root="nowhere"), "full=True needs MNIST under root='nowhere', but it is not there; pass download"),
+    (lambda: load_digits(full=True, root="nowhere"), "full=True needs MNIST under root='nowhere', but it is not there, or damaged"),
     # views
     (lambda: make_views(SET, views=0), "views must be at least 1, but 0 was given."),
     (lambda: make_views(SET, shift=-1), "shift must be at least 0, but -1 was given."),

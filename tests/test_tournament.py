@@ -3,6 +3,7 @@
 import importlib
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,13 @@ def miniature():
     return pool, {"perceptron": BigMLP(784, 12, 2, 10, dropout=0.2), "convolutional": SmallConv(1, (4, 6, 8), 10)}
 
 
+def kept_where_alone(control):
+    """The control for so small a set, in which a class may have one image: its answer stays."""
+    if isinstance(control, Stages):
+        return Stages(*((kept_where_alone(part), steps) for part, steps in control.stages))
+    return replace(control, alone="keep") if isinstance(control, strategies.ShuffledTeacher) else control
+
+
 @pytest.mark.parametrize("name", [n for n in ENTRIES if n != "densely guided"])
 def test_every_entry_trains_and_says_whether_it_asks_its_teacher_live(name, miniature):
     """Two steps more cost no teacher evaluations where answers are looked up; there the control can be trained as well."""
@@ -83,7 +91,7 @@ def test_every_entry_trains_and_says_whether_it_asks_its_teacher_live(name, mini
     assert (cost[3] > cost[1]) == entry.live
     assert (cost[1] > 0) == bool(entry.teacher)
     if entry.teacher and entry.family != "control" and not entry.live:
-        control = distill(entry.build, guide, pool, shuffled(made), recipe=Recipe(steps=2, batch_size=8), progress=False)
+        control = distill(entry.build, guide, pool, kept_where_alone(shuffled(made)), recipe=Recipe(steps=2, batch_size=8), progress=False)
         assert all(values.isfinite().all() for values in control.history.values())
 
 
@@ -154,7 +162,8 @@ def test_the_record_chose_by_validation_and_holds_a_control_for_every_strategy_t
     for name, rows in table.groupby("entry"):
         tried = [part.rsplit(": ", 1) for part in rows.searched.iloc[0].split("; ")]
         assert [said for said, _ in tried] == [nb12_tournament.written(choice) for choice in ENTRIES[name].choices]
-        assert rows.choice.iloc[0] == max(tried, key=lambda pair: float(pair[1]))[0]
+        scores = {said: float(score) for said, score in tried}  # four digits: a tie there was decided by those behind
+        assert scores[rows.choice.iloc[0]] == max(scores.values())
         entry = ENTRIES[name]
         controlled = bool(entry.teacher) and entry.family != "control" and not entry.live
         assert rows.control.notna().all() == controlled and rows.agreement.notna().all() == bool(entry.teacher)
