@@ -80,7 +80,7 @@ def kept_where_alone(control):
 def test_every_entry_trains_and_says_whether_it_asks_its_teacher_live(name, miniature):
     """Two steps more cost no teacher evaluations where answers are looked up; there the control can be trained as well."""
     entry, (pool, teachers) = ENTRIES[name], miniature
-    made, cost = entry.make(**entry.choices[-1]), {}
+    made, cost = kept_where_alone(entry.make(**entry.choices[-1])), {}
     if isinstance(made, Stages):
         made = Stages(*((part, 2) for part, _ in made.stages))
     guide = teachers[entry.division] if entry.teacher else None
