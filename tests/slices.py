@@ -49,10 +49,12 @@ def needed(cells, last: int) -> list[int]:
     code = [n for n, cell in enumerate(cells[: last + 1]) if cell["cell_type"] == "code" and cell["source"].strip()]
     setup = code[0]
     imported = read_and_bound(cells[setup]["source"])[1]
-    wanted, chosen = read_and_bound(cells[last]["source"])[0] - imported, [last]
-    for place in reversed(code[1:-1]):
-        read, bound = read_and_bound(cells[place]["source"])
-        if bound & wanted:
-            chosen.append(place)
-            wanted = wanted | (read - imported)
-    return [setup, *reversed(chosen)]
+    wanted, chosen, before = read_and_bound(cells[last]["source"])[0] - imported, {last}, 0
+    while len(chosen) > before:  # a function may read what a later cell binds, so once through is not enough
+        before = len(chosen)
+        for place in reversed(code[1:-1]):
+            read, bound = read_and_bound(cells[place]["source"])
+            if place not in chosen and bound & wanted:
+                chosen.add(place)
+                wanted = wanted | (read - imported)
+    return [setup, *sorted(chosen)]
