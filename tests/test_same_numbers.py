@@ -265,8 +265,8 @@ def test_an_answer_asked_without_gradient_has_none(pool, test_set):
         def loss(self, student, teacher, batch):
             z = student(batch.x).logits
             with torch.no_grad():
-                target = (student(batch.x).logits * 2).softmax(-1)
-            return {"soft": -(target * z.log_softmax(-1)).sum(-1).mean()}
+                target = student(batch.x).logits
+            return {"soft": -((2 * target).softmax(-1) * z.log_softmax(-1)).sum(-1).mean()}
 
     arms = {"a": Sharpened(), "b": HardLabels()}
     together, alone = (compare(mlp, None, pool, arms, test=test_set, replicates=2, recipe=RECIPE, stack=s) for s in ("auto", False))
