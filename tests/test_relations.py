@@ -1,5 +1,7 @@
 """Relations of a batch: angles from inner products equal those from rays, cost no [B, B, D], and map over students, arms and teachers."""
 
+import functools
+
 import pytest
 import torch
 from mutation import Checks
@@ -11,9 +13,25 @@ from torch.utils.flop_counter import FlopCounterMode
 from distill_helpers.checks import InputError
 from distill_helpers.strategies import ContrastiveRepresentation, MarginalLoss, ProbabilisticTransfer, Relational, SimilarityPreserving
 from distill_helpers.strategies import triples as original
+from distill_helpers.strategies.triples_cpu import sums_in_one_pass
+from distill_helpers.training.threads import using_threads
 
 of = Checks()
 SMALL = 300  # numbers a chunk: several chunks of corners and groups of students for the batches below
+
+
+def by_chunk(check):
+    """The check on the path in plain torch, which Numba's replaces on processors."""
+
+    @functools.wraps(check)
+    def run(m):
+        kept, m.NUMBA = m.NUMBA, False
+        try:
+            check(m)
+        finally:
+            m.NUMBA = kept
+
+    return run
 
 
 def by_rays(ours, theirs):
@@ -40,6 +58,7 @@ def close(found, wanted, tolerance=1e-9):
 
 
 @of("triples")
+@by_chunk
 def as_written(m):
     for b, d, e in ((3, 1, 2), (6, 3, 7), (9, 20, 4)):
         s, t = 3 * random(1, b, d) + 5, random(2, b, e)
@@ -47,6 +66,7 @@ def as_written(m):
 
 
 @of("triples")
+@by_chunk
 def whatever_the_chunks(m):
     s, t = random(1, 5, 11, 3), random(2, 11, 4)
     wanted = value_and_slope(vmap(original.angle_loss, (0, None)), s, t)
@@ -59,12 +79,14 @@ def whatever_the_chunks(m):
 
 
 @of("triples")
+@by_chunk
 def agrees_with_small_steps(m):
     t = random(2, 6, 4)
     assert torch.autograd.gradcheck(lambda s: m.angle_loss(s, t), random(1, 6, 3).requires_grad_())
 
 
 @of("triples")
+@by_chunk
 def mapped_in_all_ways(m):
     """Over replicates and arms, each side mapped over both, over one, or not at all."""
     sides = [(0, 0), (0, None), (None, 0), (None, None)]
@@ -86,6 +108,7 @@ def mapped_in_all_ways(m):
 
 
 @of("triples")
+@by_chunk
 def examples_that_agree(m):
     """Equal features have no angle: nothing is NaN, and they change no other triple."""
     for kind in (torch.float32, torch.float64):
@@ -110,6 +133,7 @@ def examples_that_agree(m):
 
 
 @of("triples")
+@by_chunk
 def in_single_precision(m):
     s, t = random(1, 32, 16), random(2, 32, 200)
     wide = value_and_slope(m.angle_loss, s, t)
@@ -119,11 +143,14 @@ def in_single_precision(m):
     half = m.angle_loss(s.bfloat16(), t.bfloat16())
     assert half.dtype == torch.float32 and abs(half - wide[0]) < 0.02 * wide[0]
     with torch.autocast("cpu", torch.bfloat16):
-        inside = m.angle_loss(s.float(), t.float())
-    torch.testing.assert_close(inside.double(), wide[0], rtol=1e-4, atol=0)
+        inside = value_and_slope(m.angle_loss, s.float(), t.float())
+    assert inside[0].dtype == torch.float32
+    torch.testing.assert_close(inside[0].double(), wide[0], rtol=1e-4, atol=0)
+    torch.testing.assert_close(inside[1].double(), wide[1], rtol=0, atol=1e-4 * wide[1].abs().max().item())
 
 
 @of("triples")
+@by_chunk
 def a_second_derivative_is_refused(m):
     s, t = random(1, 5, 3).requires_grad_(), random(2, 5, 3)
     (slope,) = torch.autograd.grad(m.angle_loss(s, t), s, create_graph=True)
@@ -136,10 +163,43 @@ def a_second_derivative_is_refused(m):
 
 
 @of("triples")
+@by_chunk
 def the_teacher_gets_no_gradient(m):
     s, t = random(1, 5, 3).requires_grad_(), random(2, 5, 3).requires_grad_()
     grads = torch.autograd.grad(m.angle_loss(s, t), [s, t], allow_unused=True)
     assert grads[0].abs().max() > 1e-4 and grads[1] is None
+
+
+@of("triples_cpu")
+def equal_to_the_chunks(m):
+    """Losses and the three sums, for one and for many students of a teacher, at any number of threads, with gaps beyond 1."""
+    for teachers, students, b, kind, near in ((3, 2, 9, torch.float64, 1e-12), (1, 4, 2, torch.float64, 1e-12), (2, 1, 40, torch.float32, 1e-3)):
+        s, t = random(1, teachers, students, b, 1).to(kind), random(2, teachers, b, 5).to(kind)
+        if b > 2:
+            s[..., 1, :] = s[..., 0, :]
+        ours, theirs = original.geometry(s)[1:], original.geometry(t)[1:]
+        wanted = original.sums_by_chunk(*(x.clone() for x in (*ours, *theirs)))
+        for threads in (1, 2):
+            with using_threads(threads):
+                found = m.sums_in_one_pass(*ours, *theirs)
+            for a, w in zip(found, wanted, strict=True):
+                torch.testing.assert_close(a, w, atol=near * (1 + w.abs().max().item()), rtol=0)
+
+
+@pytest.mark.parametrize("check", of.checks["triples"], ids=lambda check: check.__name__)
+def test_the_compiled_pass_is_taken_and_passes_all_checks(check, monkeypatch):
+    taken = []
+    monkeypatch.setattr(original, "sums_in_one_pass", lambda *given: taken.append(1) or sums_in_one_pass(*given))
+    check.__wrapped__(original)
+    assert taken and original.NUMBA
+
+
+def test_without_numba_the_loss_is_the_same(monkeypatch):
+    s, t = random(1, 3, 12, 4), random(2, 3, 12, 7)
+    wanted = vmap(original.angle_loss)(s, t)
+    monkeypatch.setattr(original, "NUMBA", False)
+    monkeypatch.setattr(original, "sums_in_one_pass", None)
+    close([vmap(original.angle_loss)(s, t)], [wanted])
 
 
 @of.each
@@ -156,19 +216,30 @@ FAULTS = [
     ("triples", "pairs counted", "gap.diagonal(dim1=-2, dim2=-1).zero_()", "pass"),
     ("triples", "sum for mean", "triples = max(1, b * (b - 1) * (b - 2))", "triples = 1"),
     ("triples", "mean with repeated examples", "triples = max(1, b * (b - 1) * (b - 2))", "triples = b**3"),
-    ("triples", "lengths held still", "beside -= through.mul_(inverse.square())", "through.zero_()"),
+    ("triples", "lengths held still", "beside -= through\n", "through.zero_()\n"),
     ("triples", "square of the length forgotten", "through.mul_(inverse.square())", "through.mul_(inverse)"),
     ("triples", "one role of the corner", "total = between - 2 * beside", "total = between - beside"),
     ("triples", "one half of the gradient", "(total + total.mT) @ ours", "total @ ours"),
     ("triples", "diagonal forgotten", "(beside.sum(-1) - through.sum(-2))", "(0 * beside.sum(-1))"),
-    ("triples", "each group for itself", "between[a] += scale.sum(1)", "between[a] = scale.sum(1)"),
-    ("triples", "losses of the last chunk", "losses[a] += gap", "losses[a] = gap"),
+    ("triples", "each group for itself", "between[t, a] += scale.sum(1)", "between[t, a] = scale.sum(1)"),
+    ("triples", "losses of the last chunk", "losses[t, a] += gap", "losses[t, a] = gap"),
     ("triples", "agreeing examples count", "torch.where(apart, (squared.clamp(min=0) + 1e-12).rsqrt(), 0)", "(squared + 1e-12).rsqrt()"),
     ("triples", "rounding taken for distance", "squared > 16 * torch.finfo(x.dtype).eps * both", "squared != 0"),
     ("triples", "the factor of the mean", "slope[..., None, None] * gradient", "gradient"),
     ("triples", "mapped dimension left where it is", "ours.movedim(in_dims[0], 0)", "ours"),
-    ("triples", "first teacher for all", "compared(mine.reshape(-1, *mine.shape[-2:]), theirs[place])",
-     "compared(mine.reshape(-1, *mine.shape[-2:]), theirs[tuple(0 for _ in place)])"),
+    ("triples", "first teacher for all", "cosines(their_products[t, None]", "cosines(their_products[0, None]"),
+    ("triples", "shared dimensions left where they are", "key=lambda d: theirs.shape[d] == 1", "key=lambda d: 0"),
+    ("triples_cpu", "angle at the wrong point", "(g[i, k] - ray[i, j] - ray[k, j])", "(g[i, k] - ray[i, j] + ray[k, j])"),
+    ("triples_cpu", "half missing", "g - 0.5 * g.diagonal", "g - g.diagonal"),
+    ("triples_cpu", "square for Huber", "min(max(gap, -one), one)", "gap"),
+    ("triples_cpu", "absolute for Huber", "v * (gap - half * v)", "v * gap"),
+    ("triples_cpu", "pairs once", "return 2 * losses", "return losses"),
+    ("triples_cpu", "one end of the pair", "through[k, j] += v * cos", "through[k, j] += 0 * cos"),
+    ("triples_cpu", "one end of the pair, beside", "beside[i, j] += v * scale", "beside[i, j] += 0 * scale"),
+    ("triples_cpu", "half a matrix", "between + between.mT", "between"),
+    ("triples_cpu", "lengths forgotten", "inverse.square()", "inverse"),
+    ("triples_cpu", "first teacher for all", "t[place[0]] for t in theirs", "t[0] for t in theirs"),
+    ("triples_cpu", "the last pair left out", "for k in range(i + 1, count)", "for k in range(i + 1, count - 1)"),
     ("triples", "second derivative of nothing", "return Scaled.apply(slope, *ctx.saved_tensors), None",
      "return slope[..., None, None] * ctx.saved_tensors[0], None"),
     ("triples", "half precision inside", "kind = torch.promote_types(ours.dtype, torch.float32)", "kind = ours.dtype"),

@@ -44,7 +44,7 @@ def test_the_lock_satisfies_every_range():
 
 def test_the_package_needs_three_others():
     assert [canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]] == ["torch", "numpy", "safetensors"]
-    assert set(EXTRAS) == {"course", "tensorboard", "slurm", "test"}
+    assert set(EXTRAS) == {"course", "fast", "tensorboard", "slurm", "test"}
 
 
 BLOCKED = """

@@ -1,14 +1,17 @@
 """The angles of all triples of a batch, compared between student and teacher from inner products alone."""
 
 import itertools
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
 from distill_helpers.checks import InputError
+from distill_helpers.strategies.triples_cpu import sums_in_one_pass
 
 CHUNK = {"cpu": 2**18}  # numbers held at once: what a core's cache takes
 LARGE_CHUNK = 2**24  # on other devices
+NUMBA = find_spec("numba") is not None
 
 
 def angle_loss(ours: Tensor, theirs: Tensor) -> Tensor:
@@ -32,16 +35,16 @@ class TripleLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ours, theirs):
-        losses, gradients = ours.new_empty(ours.shape[:-2]), torch.empty_like(ours, memory_format=torch.contiguous_format)
+        leading = ours.shape[:-2]
+        # where theirs has size 1, one teacher serves all students of that dimension
+        order = sorted(range(len(leading)), key=lambda d: theirs.shape[d] == 1)
+        teachers = theirs.permute(*order, -2, -1).flatten(0, -3) if order else theirs.unsqueeze(0)
+        students = ours.permute(*order, -2, -1).reshape(len(teachers), -1, *ours.shape[-2:])
         with torch.autocast(ours.device.type, enabled=False):
-            for place in itertools.product(*(range(size) for size in theirs.shape[:-2])):
-                # where theirs has size 1, one teacher serves all students of that dimension
-                here = tuple(at if size > 1 else slice(None) for at, size in zip(place, theirs.shape[:-2], strict=True))
-                mine = ours[here]
-                loss, gradient = compared(mine.reshape(-1, *mine.shape[-2:]), theirs[place])
-                losses[here] = loss.view(mine.shape[:-2])
-                gradients[here] = gradient.view(mine.shape)
-        return losses, gradients
+            losses, gradients = compared(students, teachers)
+        back = [order.index(d) for d in range(len(order))]
+        shape = [leading[d] for d in order]
+        return losses.view(shape).permute(back), gradients.view(*shape, *ours.shape[-2:]).permute(*back, -2, -1).contiguous()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -78,42 +81,59 @@ class Scaled(torch.autograd.Function):
 
 
 def compared(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """(losses [A], gradients [A, B, D]) of A students [A, B, D] beside one teacher [B, D'].
+    """(losses [T, A], gradients [T, A, B, D]) of A students [T, A, B, D] beside each of T teachers [T, B, D'].
 
     With g the slope of the Huber loss at (j, i, k) and W = g / (d_ij d_kj), the gradient with respect to G is Σ_j W at (i, k),
     -2 Σ_k W at (j, i), and 2 Σ_k g cos / d² at (j, i), which passes through d; the diagonal makes up for the last two.
     """
-    students, b = ours.shape[:2]
+    b = ours.shape[-2]
     ours, products, inverse = geometry(ours)
-    _, their_products, their_inverse = geometry(theirs.unsqueeze(0))
-    limit = CHUNK.get(ours.device.type, LARGE_CHUNK)
-    corners = max(1, min(b, limit // b**2))
-    group = max(1, min(students, limit // (corners * b**2)))
-    target, *work = ours.new_empty(1, corners, b, b), *ours.new_empty(4, group, corners, b, b)
-    losses, between, beside, through = ours.new_zeros(students), *torch.zeros(3, *products.shape, dtype=ours.dtype, device=ours.device)
-    for j in parts(b, corners):
-        corner = j.stop - j.start
-        wanted = target[:, :corner]
-        cosines(their_products, their_inverse, j, wanted, work[0][:1, :corner])
-        for a in parts(students, group):
-            scale, cos, gap, slope = (x[: a.stop - a.start, :corner] for x in work)
-            cosines(products[a], inverse[a], j, cos, scale)
-            torch.sub(cos, wanted, out=gap)
-            gap.diagonal(dim1=-2, dim2=-1).zero_()
-            torch.clamp(gap, -1, 1, out=slope)
-            losses[a] += gap.sub_(slope, alpha=0.5).mul_(slope).sum((1, 2, 3))
-            through[a, j] = cos.mul_(slope).sum(-1)
-            beside[a, j] = scale.mul_(slope).sum(-1)
-            between[a] += scale.sum(1)
-    beside -= through.mul_(inverse.square())
+    _, *wanted = geometry(theirs)
+    sums = sums_in_one_pass if in_one_pass(ours) else sums_by_chunk
+    losses, between, beside, through = sums(products, inverse, *wanted)
+    beside -= through
     total = between - 2 * beside
     total.diagonal(dim1=-2, dim2=-1).add_(beside.sum(-1) - through.sum(-2))
     triples = max(1, b * (b - 1) * (b - 2))
     return losses / triples, (total + total.mT) @ ours / triples
 
 
+def in_one_pass(x: Tensor) -> bool:
+    """True where the compiled pass can be taken: on a processor, Numba installed, and not while something is traced or transformed."""
+    plain = not torch.compiler.is_compiling() and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return x.device.type == "cpu" and plain and NUMBA
+
+
+def sums_by_chunk(products: Tensor, inverse: Tensor, their_products: Tensor, their_inverse: Tensor):
+    """(losses [T, A], Σ_j W [T, A, B, B] at (i, k), Σ_k W at (j, i), Σ_k g cos / d² at (j, i)), from a chunk of B³ at a time.
+
+    products, inverse [T, A, B, B]; of the teachers [T, B, B].
+    """
+    students, b = products.shape[1:3]
+    limit = CHUNK.get(products.device.type, LARGE_CHUNK)
+    corners = max(1, min(b, limit // b**2))
+    group = max(1, min(students, limit // (corners * b**2)))
+    target, *work = products.new_empty(1, corners, b, b), *products.new_empty(4, group, corners, b, b)
+    losses, (between, beside, through) = products.new_zeros(products.shape[:2]), products.new_zeros(3, *products.shape)
+    for t, j in itertools.product(range(len(products)), parts(b, corners)):
+        corner = j.stop - j.start
+        wanted = target[:, :corner]
+        cosines(their_products[t, None], their_inverse[t, None], j, wanted, work[0][:1, :corner])
+        for a in parts(students, group):
+            scale, cos, gap, slope = (x[: a.stop - a.start, :corner] for x in work)
+            cosines(products[t, a], inverse[t, a], j, cos, scale)
+            torch.sub(cos, wanted, out=gap)
+            gap.diagonal(dim1=-2, dim2=-1).zero_()
+            torch.clamp(gap, -1, 1, out=slope)
+            losses[t, a] += gap.sub_(slope, alpha=0.5).mul_(slope).sum((1, 2, 3))
+            through[t, a, j] = cos.mul_(slope).sum(-1)
+            beside[t, a, j] = scale.mul_(slope).sum(-1)
+            between[t, a] += scale.sum(1)
+    return losses, between, beside, through.mul_(inverse.square())
+
+
 def geometry(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Centred features [A, B, D], their inner products [A, B, B], and 1/d [A, B, B], which is 0 where two examples agree."""
+    """Centred features [..., B, D], their inner products [..., B, B], and 1/d [..., B, B], which is 0 where two examples agree."""
     x = x - x.mean(-2, keepdim=True)
     # a GPU may round the factors of a product in single precision to ten bits
     products = (x.double() @ x.double().mT).to(x.dtype) if x.is_cuda else x @ x.mT

@@ -19,6 +19,7 @@ from distill_helpers.training.fleet import Fleet, Student, clip_each, clip_value
 from distill_helpers.training.interrupt import Interruptible
 from distill_helpers.training.randomness import data_order, generator_for, seeded, view_numbers
 from distill_helpers.training.run import Diverged, Run
+from distill_helpers.training.shared import SharedProducts
 
 STOP = "stop"  # what a watcher returns to end the training
 
@@ -196,7 +197,8 @@ class Loop:
             with precision_context(self.device, self.recipe.precision):
                 return outputs_of(skeleton, x, one)
 
-        together = vmap(vmap(answer, (0, None), randomness="error"), (0, 0), randomness="error")(students, seen["x"])
+        with SharedProducts():
+            together = vmap(vmap(answer, (0, None), randomness="error"), (0, 0), randomness="error")(students, seen["x"])
         begins, found = 0, {}
         for n in asking:
             count = groups[n].arms
