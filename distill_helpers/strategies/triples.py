@@ -1,7 +1,7 @@
 """The angles of all triples of a batch, compared between student and teacher from inner products alone."""
 
+import importlib.util
 import itertools
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -11,7 +11,11 @@ from distill_helpers.strategies.triples_cpu import sums_in_one_pass
 
 CHUNK = {"cpu": 2**18}  # numbers held at once: what a core's cache takes
 LARGE_CHUNK = 2**24  # on other devices
-NUMBA = find_spec("numba") is not None
+
+try:
+    NUMBA = importlib.util.find_spec("numba") is not None
+except ImportError:
+    NUMBA = False
 
 
 def angle_loss(ours: Tensor, theirs: Tensor) -> Tensor:
