@@ -304,7 +304,7 @@ changed("training/loop.py", "class Loop", "CHANGED = 1\\n\\n\\nclass Loop")
 
 
 def test_a_new_entry_of_the_tournament_makes_no_other_stale(tmp_path):
-    """In a copy of the package: what each change makes stale, among some entries of notebook 12 and one of notebook 08."""
+    """In a copy of the package: what each change makes stale, among some entries of notebook 13 and one of notebook 08."""
     root = Path(runner.__file__).parents[1]
     shutil.copytree(root, tmp_path / "distill_helpers", ignore=shutil.ignore_patterns("__pycache__", "bundled"))
     script = tmp_path / "changes.py"

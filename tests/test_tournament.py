@@ -25,8 +25,8 @@ NOT_ENTERED = {
     "Batch": "no strategy", "Strategy": "the base of all", "Grid": "a way to stack", "Stages": "a way to combine",
     "Penalised": "a penalty for notebook 04, not a way to distil", "DenselyGuided": "built with a trained assistant, see below",
     "Combined": "a way to combine", "Watched": "looks at a game and changes nothing",
-    "DataFree": "sees no digits, so it has another budget: notebook 09", "DataFreeAdversarial": "the same",
-    "ConditionalGan": "trains a generator, not a student: notebook 09",
+    "DataFree": "sees no digits, so it has another budget: notebook 10", "DataFreeAdversarial": "the same",
+    "ConditionalGan": "trains a generator, not a student: notebook 10",
 }  # fmt: skip
 
 

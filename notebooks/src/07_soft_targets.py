@@ -406,4 +406,4 @@ dh.check("07.3", my_shuffled_teacher)
 # - L. Yuan et al., *Revisiting Knowledge Distillation via Label Smoothing Regularization*, CVPR 2020.
 # - S. Stanton et al., *Does Knowledge Distillation Really Work?*, NeurIPS 2021.
 #
-# **Next:** [20 · The verdicts](20_the_verdicts.ipynb).
+# **Next:** [08 · Supervised strategies](08_supervised_strategies.ipynb).

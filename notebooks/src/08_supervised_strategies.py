@@ -383,7 +383,7 @@ c12.table()
 
 # %% [markdown]
 # So half of it is true, but for another reason. Labels may go where a *teacher* answers, because it knew them. Yet robust distillation, relabelling and probability shift are built on labels, and raw data without the teacher's signals fall far
-# behind. The article's two terms look swapped; [09](09_label_free_and_data_free.ipynb) takes the other half.
+# behind. The article's two terms look swapped; [10](10_label_free_and_data_free.ipynb) takes the other half.
 
 # %% [markdown]
 # ## Remember
@@ -441,4 +441,4 @@ dh.check("08.3", my_attention_map)
 # - S. Srinivas, F. Fleuret, *Knowledge Transfer with Jacobian Matching*, ICML 2018.
 # - T. Miyato, S. Maeda, M. Koyama, S. Ishii, *Virtual Adversarial Training*, TPAMI 2018.
 #
-# **Next:** [09 · Label-free and data-free](09_label_free_and_data_free.ipynb).
+# **Next:** [10 · Label-free and data-free](10_label_free_and_data_free.ipynb). To come: 09 · Features and relations.

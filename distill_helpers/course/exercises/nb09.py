@@ -1,4 +1,4 @@
-"""Exercises of notebook 09: distillation without labels and without data."""
+"""Exercises of notebook 10: distillation without labels and without data."""
 
 import torch
 
@@ -22,7 +22,7 @@ def _plogp(p):
 
 EXERCISES = [
     Exercise(
-        "09.1",
+        "10.1",
         "One distribution for the whole batch, then minus its entropy.",
         reference=entropy_loss,
         cases=tuple((_logits(seed),) for seed in (0, 1, 2)),
@@ -38,7 +38,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "09.2",
+        "10.2",
         "The teacher's own first choice is the label.",
         reference=one_hot_loss,
         cases=tuple((_logits(seed),) for seed in (3, 4, 5)),
@@ -51,7 +51,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "09.3",
+        "10.3",
         "Half the sum of absolute differences.",
         reference=lambda p, q: total_variation(p, q).float(),
         cases=(_shares(6, 10), _shares(7, 4), (torch.tensor([1.0, 0.0]), torch.tensor([0.25, 0.75]))),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 10: discriminative distillation."""
+"""Exercises of notebook 11: discriminative distillation."""
 
 import torch
 from torch.nn.functional import softplus
@@ -45,7 +45,7 @@ def _cubic(answers):
 
 EXERCISES = [
     Exercise(
-        "10.1",
+        "11.1",
         "Both sides in one representation at one temperature, the teacher's called the teacher's, and nothing flows back to the student.",
         reference=_critic_loss,
         cases=tuple((*_logits(seed), T, _Critic(seed)) for seed, T in ((0, 2.0), (1, 4.0), (2, 8.0))),
@@ -86,7 +86,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "10.2",
+        "11.2",
         "The non-saturating loss: strong where the critic is sure.",
         reference=lambda scores: softplus(-scores).mean(),
         cases=((torch.tensor([[-4.0], [0.5], [2.0]]),), (torch.tensor([[-8.0], [-6.0]]),), (torch.tensor([[3.0]]),)),
@@ -102,7 +102,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "10.3",
+        "11.3",
         "The R1 penalty keeps the critic flat where the teacher's answers lie.",
         reference=lambda critic, answers: 0.5 * _slopes(critic, answers).square().sum(-1).mean(),
         cases=tuple(

@@ -1,4 +1,4 @@
-"""Exercises of notebook 11: dropout, mixup, marginal loss."""
+"""Exercises of notebook 12: dropout, mixup, marginal loss."""
 
 import torch
 from torch.nn import functional as F
@@ -35,7 +35,7 @@ def _by_hand(x, y, margin, threshold, unit=F.normalize, power=1.0, off=1.0, coun
 
 EXERCISES = [
     Exercise(
-        "11.1",
+        "12.1",
         "Kept units grow by 1/(1 - rate), so the expected value is the same with and without dropout.",
         reference=lambda h, chance, rate: h * (chance >= rate) / (1 - rate),
         cases=((*_hidden(0), 0.2), (*_hidden(1), 0.5), (*_hidden(2), 0.7)),
@@ -52,7 +52,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "11.2",
+        "12.2",
         "Two cross-entropies on one blend, weighed by its shares.",
         reference=lambda z, y, order, share: share * cross_entropy(z, y) + (1 - share) * cross_entropy(z, y[order]),
         cases=((*_mixed(0), 0.8), (*_mixed(1), 0.3), (*_mixed(2), 0.6)),
@@ -77,7 +77,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "11.3",
+        "12.3",
         "Same class: closer than threshold - margin. Other class: further than threshold + margin.",
         reference=lambda x, y, margin, threshold: marginal(x, y, margin, threshold),
         cases=((*_pairs(0), 0.3, 1.2), (*_pairs(1), 1.5, 1.0), (*_pairs(2), 0.1, 1.5)),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 12: the tournament."""
+"""Exercises of notebook 13: the tournament."""
 
 import torch
 
@@ -45,7 +45,7 @@ def _methods(seed):
 
 EXERCISES = [
     Exercise(
-        "12.1",
+        "13.1",
         "Differences seed by seed first, their spread after.",
         reference=_paired,
         cases=((*_seeds(0, 8), 2.365), (*_seeds(1, 5), 2.776), (*_seeds(2, 12), 2.201)),
@@ -67,7 +67,7 @@ EXERCISES = [
         tolerance=1e-5,
     ),
     Exercise(
-        "12.2",
+        "13.2",
         "Chosen on validation, reported on test.",
         reference=lambda validation, test: test[validation.mean(1).argmax()].mean(),
         cases=(_search(0), _search(1), _search(2), _search(3), _search(4)),
@@ -85,7 +85,7 @@ EXERCISES = [
         tolerance=1e-6,
     ),
     Exercise(
-        "12.3",
+        "13.3",
         "The same resampled seeds for all methods, then count the wins.",
         reference=_shares,
         cases=(_methods(0), _methods(1), _methods(2)),

@@ -1,4 +1,4 @@
-"""Notebook 09, recorded: students that saw no data, by two generators and their controls, and the classes that are generated."""
+"""Notebook 10, recorded: students that saw no data, by two generators and their controls, and the classes that are generated."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""Notebook 09, recorded: how many unlabelled images a teacher needs, against the same images with labels, and against controls."""
+"""Notebook 10, recorded: how many unlabelled images a teacher needs, against the same images with labels, and against controls."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""Notebook 10, recorded: how the game goes over the steps, for a critic alone in four forms, without any label."""
+"""Notebook 11, recorded: how the game goes over the steps, for a critic alone in four forms, without any label."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Notebook 10, recorded: a critic alone and beside other losses, against soft targets, over sixteen seeds.
+"""Notebook 11, recorded: a critic alone and beside other losses, against soft targets, over sixteen seeds.
 
 Every arm tries at most four settings over two seeds of their own on the validation digits; the test digits are read once. The two
 learning rates for critics alone were chosen on the validation digits too, beforehand, among six pairs.

@@ -1,4 +1,4 @@
-"""Notebook 11, recorded: Dropout, Mixup, Softmax and Marginal Loss in all sixteen combinations, and the article's alternatives."""
+"""Notebook 12, recorded: Dropout, Mixup, Softmax and Marginal Loss in all sixteen combinations, and the article's alternatives."""
 
 from functools import lru_cache
 from itertools import product

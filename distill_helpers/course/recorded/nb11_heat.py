@@ -1,4 +1,4 @@
-"""Notebook 11, recorded: soft targets alone at five temperatures, on all three examinations."""
+"""Notebook 12, recorded: soft targets alone at five temperatures, on all three examinations."""
 
 from distill_helpers.course.recorded.nb11_factorial import TOLERANCE as FACTORIAL
 from distill_helpers.course.recorded.nb11_factorial import measured

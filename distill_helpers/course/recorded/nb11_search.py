@@ -1,4 +1,4 @@
-"""Notebook 11, recorded: four settings for every strategy, compared on the validation digits, three seeds each."""
+"""Notebook 12, recorded: four settings for every strategy, compared on the validation digits, three seeds each."""
 
 from functools import lru_cache
 

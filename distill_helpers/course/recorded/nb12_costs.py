@@ -1,4 +1,4 @@
-"""Notebook 12, recorded: how many inputs the teacher answers for one student of each entry, counted with a teacher of its own."""
+"""Notebook 13, recorded: how many inputs the teacher answers for one student of each entry, counted with a teacher of its own."""
 
 from dataclasses import replace
 

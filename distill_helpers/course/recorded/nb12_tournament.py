@@ -1,4 +1,4 @@
-"""Notebook 12, recorded: every strategy in one budget, settings chosen on validation, test digits read once, a control beside each."""
+"""Notebook 13, recorded: every strategy in one budget, settings chosen on validation, test digits read once, a control beside each."""
 
 import time
 

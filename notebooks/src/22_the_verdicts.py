@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 20 · The verdicts
+# # 22 · The verdicts
 #
 # **You will be able to** see what became of each of the article's 22 claims, and where to look for the evidence. **You need** nothing, though [00](00_start_here.ipynb) explains how to read a verdict.
 # **Time:** 10 seconds to run on a 2-core CPU, 20 minutes to teach. **Claims tested:** none anew; this page collects what the other notebooks recorded.

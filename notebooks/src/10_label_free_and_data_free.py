@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 09 · Label-free and data-free
+# # 10 · Label-free and data-free
 #
 # **You will be able to** distil without a single label, then without a single image, say what each of three generator losses is for, measure whether generated classes match the real ones, and judge a generator against an untrained one.
 # **You need** [07](07_soft_targets.ipynb). **Time:** under 2 minutes to run on a 2-core CPU, 90 minutes to teach. **Claims tested:** C11.
@@ -326,7 +326,7 @@ print("R1 gains:             ", dh.paired(arm("conditional GAN"), arm("condition
 
 # %%
 gain = lambda a, b: dh.paired(arm(a), arm(b))
-c11 = dh.claim("C11", "09").judge(
+c11 = dh.claim("C11", "10").judge(
     stated=[
         dh.measured("labels on all 3,500 images gain more than two points over the teacher's answers",
                     dh.paired(accuracy_of("labels", 3500), accuracy_of("teacher's answers", 3500)), margin=0.02),
@@ -353,40 +353,40 @@ c11.table()
 # %% [markdown]
 # ## Exercises
 #
-# **09.1** Write the information-entropy loss: logits [B, C] of the teacher, natural logarithms. Solutions are in [solutions/09_label_free_and_data_free.md](solutions/09_label_free_and_data_free.md).
+# **10.1** Write the information-entropy loss: logits [B, C] of the teacher, natural logarithms. Solutions are in [solutions/10_label_free_and_data_free.md](solutions/10_label_free_and_data_free.md).
 
 # %% tags=["raises-exception"]
-def my_entropy_loss(logits):  # exercise 09.1
+def my_entropy_loss(logits):  # exercise 10.1
     raise NotImplementedError
 
 my_entropy_loss(torch.randn(4, 3))
 
 # %%
-dh.check("09.1", my_entropy_loss)
+dh.check("10.1", my_entropy_loss)
 
 # %% [markdown]
-# **09.2** Write the one-hot loss: logits [B, C] of the teacher; the class it names itself is the label.
+# **10.2** Write the one-hot loss: logits [B, C] of the teacher; the class it names itself is the label.
 
 # %% tags=["raises-exception"]
-def my_one_hot_loss(logits):  # exercise 09.2
+def my_one_hot_loss(logits):  # exercise 10.2
     raise NotImplementedError
 
 my_one_hot_loss(torch.randn(4, 3))
 
 # %%
-dh.check("09.2", my_one_hot_loss)
+dh.check("10.2", my_one_hot_loss)
 
 # %% [markdown]
-# **09.3** Total variation between two distributions p and q, both [C].
+# **10.3** Total variation between two distributions p and q, both [C].
 
 # %% tags=["raises-exception"]
-def my_total_variation(p, q):  # exercise 09.3
+def my_total_variation(p, q):  # exercise 10.3
     raise NotImplementedError
 
 my_total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.9, 0.1]))
 
 # %%
-dh.check("09.3", my_total_variation)
+dh.check("10.3", my_total_variation)
 
 # %% [markdown]
 # ## Further reading
@@ -397,4 +397,4 @@ dh.check("09.3", my_total_variation)
 # - M. Mirza, S. Osindero, *Conditional Generative Adversarial Nets*, arXiv 1411.1784, 2014.
 # - L. Mescheder, A. Geiger, S. Nowozin, *Which Training Methods for GANs do actually Converge?*, ICML 2018.
 #
-# **Next:** [10 · Discriminative distillation](10_discriminative_distillation.ipynb).
+# **Next:** [11 · Discriminative distillation](11_discriminative_distillation.ipynb).

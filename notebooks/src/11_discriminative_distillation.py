@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10 · Discriminative distillation
+# # 11 · Discriminative distillation
 #
 # **You will be able to** let a critic judge a student's answers against its teacher's, say what such a critic can and cannot teach, find the sign leak that ruins it, and judge whether it makes students better or steadier.
 # **You need** [07](07_soft_targets.ipynb). **Time:** about a minute to run on a 2-core CPU, 75 minutes to teach. **Claims tested:** C20.
@@ -356,7 +356,7 @@ dh.figure(ax.figure, alt="Paired difference in accuracy that the critic makes in
 
 # %%
 points = lambda a, b, regime="200 labels": dh.paired(arm(a, regime), arm(b, regime))
-alone = dh.claim("C20", "10", part="the critic alone").judge(
+alone = dh.claim("C20", "11", part="the critic alone").judge(
     stated=[dh.measured("with 200 images it beats soft targets", points("critic alone", "soft targets")),
             dh.measured("with unlabelled images it beats soft targets", points("critic alone", "soft targets", "unlabelled"))],
     corrected=[dh.measured("without any label a critic that sees the image teaches more than half of the digits",
@@ -365,7 +365,7 @@ alone = dh.claim("C20", "10", part="the critic alone").judge(
 )
 
 # %%
-added = dh.claim("C20", "10", part="the critic added to soft targets").judge(stated=[
+added = dh.claim("C20", "11", part="the critic added to soft targets").judge(stated=[
     dh.measured("with 200 labels it gains more than half a point", points("soft + critic, penalty", "soft targets"), margin=0.005),
     dh.measured("with unlabelled images it gains more than half a point", points("soft + critic, penalty", "soft targets", "unlabelled"), margin=0.005),
     dh.measured("with 200 labels its spread is less than two thirds", steadier["200 labels: soft + critic, penalty"], margin=0.405),
@@ -382,44 +382,44 @@ added.table()
 # %% [markdown]
 # ## Exercises
 #
-# **10.1** This critic's loss has four mistakes. Write it without them. Solutions are in [solutions/10_discriminative_distillation.md](solutions/10_discriminative_distillation.md).
+# **11.1** This critic's loss has four mistakes. Write it without them. Solutions are in [solutions/11_discriminative_distillation.md](solutions/11_discriminative_distillation.md).
 #
 #     ours = torch.log_softmax(student_logits / T, dim=-1)
 #     theirs = torch.softmax(teacher_logits, dim=-1)
 #     return softplus(-critic(ours)).mean() + softplus(critic(theirs)).mean()
 
 # %% tags=["raises-exception"]
-def my_critic_loss(student_logits, teacher_logits, T, critic):  # exercise 10.1
+def my_critic_loss(student_logits, teacher_logits, T, critic):  # exercise 11.1
     raise NotImplementedError
 
 my_critic_loss(torch.zeros(2, 3), torch.ones(2, 3), 4.0, lambda answers: answers[:, :1])
 
 # %%
-dh.check("10.1", my_critic_loss)
+dh.check("11.1", my_critic_loss)
 
 # %% [markdown]
-# **10.2** Write the student's non-saturating loss from the critic's scores [B, 1], which are logits of "this is the teacher's".
+# **11.2** Write the student's non-saturating loss from the critic's scores [B, 1], which are logits of "this is the teacher's".
 
 # %% tags=["raises-exception"]
-def my_student_loss(scores):  # exercise 10.2
+def my_student_loss(scores):  # exercise 11.2
     raise NotImplementedError
 
 my_student_loss(torch.zeros(2, 1))
 
 # %%
-dh.check("10.2", my_student_loss)
+dh.check("11.2", my_student_loss)
 
 # %% [markdown]
-# **10.3** Write the R1 penalty: half the squared length of the critic's gradient with respect to each answer, mean over the answers [B, C]. Use `torch.func.grad`.
+# **11.3** Write the R1 penalty: half the squared length of the critic's gradient with respect to each answer, mean over the answers [B, C]. Use `torch.func.grad`.
 
 # %% tags=["raises-exception"]
-def my_penalty(critic, answers):  # exercise 10.3
+def my_penalty(critic, answers):  # exercise 11.3
     raise NotImplementedError
 
 my_penalty(lambda p: p.square().sum(-1, keepdim=True), torch.ones(2, 3))
 
 # %%
-dh.check("10.3", my_penalty)
+dh.check("11.3", my_penalty)
 
 # %% [markdown]
 # ## Further reading
@@ -431,4 +431,4 @@ dh.check("10.3", my_penalty)
 # - I. Gulrajani et al., *Improved Training of Wasserstein GANs*, NIPS 2017, arXiv 1704.00028.
 # - T. Miyato, M. Koyama, *cGANs with Projection Discriminator*, ICLR 2018, arXiv 1802.05637.
 #
-# **Next:** [11 · Robust students](11_robust_students.ipynb).
+# **Next:** [12 · Robust students](12_robust_students.ipynb).

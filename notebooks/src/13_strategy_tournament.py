@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 12 · The tournament
+# # 13 · The tournament
 #
 # **You will be able to** compare dozens of methods fairly: one budget, settings chosen on validation, shared seeds, a control beside each, and a ranking that says how sure it is.
-# **You need** [07](07_soft_targets.ipynb); [08](08_supervised_strategies.ipynb) to [11](11_robust_students.ipynb) introduce the strategies. **Time:** about half a minute to run on a 2-core CPU, 60 minutes to teach. **Claims tested:** C13, C20, C21.
+# **You need** [07](07_soft_targets.ipynb); [08](08_supervised_strategies.ipynb) to [12](12_robust_students.ipynb) introduce the strategies. **Time:** about half a minute to run on a 2-core CPU, 60 minutes to teach. **Claims tested:** C13, C20, C21.
 
 # %%
 import matplotlib.pyplot as plt
@@ -254,7 +254,7 @@ dh.explore(draw_pair, alt="Two entries seed by seed", first=dh.Choice(tuple(ENTR
 # ## Verdicts
 #
 # The article names methods and says that they help. Each stands here against labels alone, and against plain soft targets, for a method that adds to distillation should add something. Clean accuracy with 200 labels is all that is judged; robustness is
-# the business of notebooks [08](08_supervised_strategies.ipynb) and [11](11_robust_students.ipynb), stability of [10](10_discriminative_distillation.ipynb).
+# the business of notebooks [08](08_supervised_strategies.ipynb) and [12](12_robust_students.ipynb), stability of [11](11_discriminative_distillation.ipynb).
 
 # %%
 def evidence(name, soft="soft targets"):
@@ -265,16 +265,16 @@ named = {"adversarial training": evidence("robust distillation"),
          "attention": evidence("gradient attention") + evidence("maps: attention transfer", "maps: soft targets"),
          "correcting samples": evidence("adjusted targets"),
          "smoothness penalty": evidence("Jacobian matching") + evidence("virtual adversarial")}
-c13 = {idea: dh.claim("C13", "12", part=f"{idea}, clean accuracy").judge(stated=stated) for idea, stated in named.items()}
+c13 = {idea: dh.claim("C13", "13", part=f"{idea}, clean accuracy").judge(stated=stated) for idea, stated in named.items()}
 
 # %%
-c20 = dh.claim("C20", "12", part="accuracy in the tournament").judge(
+c20 = dh.claim("C20", "13", part="accuracy in the tournament").judge(
     stated=evidence("critic and soft targets"),
     corrected=[dh.measured("the critic alone, told the image, gains on labels alone", gain("critic alone, told the image"))])
 
 # %%
 robust = {"Dropout": "student dropout", "Mixup": "mixup", "Softmax": "soft targets", "Marginal Loss": "marginal loss"}
-c21 = {idea: dh.claim("C21", "12", part=f"{idea}, clean accuracy").judge(stated=dh.measured(f"{name} gains on labels alone", gain(name)))
+c21 = {idea: dh.claim("C21", "13", part=f"{idea}, clean accuracy").judge(stated=dh.measured(f"{name} gains on labels alone", gain(name)))
        for idea, name in robust.items()}
 
 # %%
@@ -292,40 +292,40 @@ dh.table(pd.DataFrame(rows), "Gains in points of test accuracy, 95 % intervals o
 # %% [markdown]
 # ## Exercises
 #
-# **12.1** The paired interval: mean of a − b over seeds and half the width of its 95 % Student interval; `t` is the quantile for n − 1 degrees of freedom. Solutions are in [solutions/12_strategy_tournament.md](solutions/12_strategy_tournament.md).
+# **13.1** The paired interval: mean of a − b over seeds and half the width of its 95 % Student interval; `t` is the quantile for n − 1 degrees of freedom. Solutions are in [solutions/13_strategy_tournament.md](solutions/13_strategy_tournament.md).
 
 # %% tags=["raises-exception"]
-def my_paired(a, b, t):  # exercise 12.1: a, b [n]; return a tensor (mean, half width)
+def my_paired(a, b, t):  # exercise 13.1: a, b [n]; return a tensor (mean, half width)
     raise NotImplementedError
 
 my_paired(torch.tensor([0.90, 0.92, 0.91]), torch.tensor([0.89, 0.90, 0.90]), 4.303)
 
 # %%
-dh.check("12.1", my_paired)
+dh.check("13.1", my_paired)
 
 # %% [markdown]
-# **12.2** An honest search: validation and test scores [settings, seeds], as tensors. Return the test mean of the setting that a fair competitor would report.
+# **13.2** An honest search: validation and test scores [settings, seeds], as tensors. Return the test mean of the setting that a fair competitor would report.
 
 # %% tags=["raises-exception"]
-def my_reported_score(validation, test):  # exercise 12.2
+def my_reported_score(validation, test):  # exercise 13.2
     raise NotImplementedError
 
 my_reported_score(torch.zeros(3, 2), torch.ones(3, 2))
 
 # %%
-dh.check("12.2", my_reported_score)
+dh.check("13.2", my_reported_score)
 
 # %% [markdown]
-# **12.3** How often is each method the best? scores [methods, seeds], and resamples [times, seeds] of seed numbers, already drawn.
+# **13.3** How often is each method the best? scores [methods, seeds], and resamples [times, seeds] of seed numbers, already drawn.
 
 # %% tags=["raises-exception"]
-def my_shares(scores, resamples):  # exercise 12.3: return a tensor [methods] of shares; no ties occur
+def my_shares(scores, resamples):  # exercise 13.3: return a tensor [methods] of shares; no ties occur
     raise NotImplementedError
 
 my_shares(torch.zeros(2, 3), torch.tensor([[0, 1, 1]]))
 
 # %%
-dh.check("12.3", my_shares)
+dh.check("13.3", my_shares)
 
 # %% [markdown]
 # ## Further reading
@@ -335,4 +335,4 @@ dh.check("12.3", my_shares)
 # - X. Bouthillier et al., *Accounting for Variance in Machine Learning Benchmarks*, MLSys 2021.
 # - Y. Tian, D. Krishnan, P. Isola, *Contrastive Representation Distillation*, ICLR 2020: a comparison of a dozen losses, and the base of many.
 #
-# **Next:** [20 · The verdicts](20_the_verdicts.ipynb).
+# **Next:** [22 · The verdicts](22_the_verdicts.ipynb). To come: 14 to 20, seven applications, and 21 · Your own task.
