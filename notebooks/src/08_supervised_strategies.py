@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 import distill_helpers as dh
 from distill_helpers import measure
-from distill_helpers.course.recorded import nb08_robust as robust, nb08_signals as signals
+from distill_helpers.course.lessons.supervised_strategies import records_robust as robust, records_signals as signals
 from distill_helpers.strategies import (
     AdjustedTargets, AttentionTransfer, Batch, GradientAttention, HardLabels, JacobianMatching, LabelSmoothing, Relabelled,
     RobustDistillation, SoftTargets, VirtualAdversarial)

@@ -21,7 +21,7 @@ dh.start(seed=0)
 # then the images as well. The teacher is an MLP of 269,322 parameters.
 
 # %%
-from distill_helpers.course.recorded import nb09_unlabelled as unlabelled
+from distill_helpers.course.lessons.label_free_and_data_free import records_unlabelled as unlabelled
 
 digits = dh.load_digits()
 x, y = digits.test.x, digits.test.labels
@@ -137,7 +137,7 @@ print("the notebook's losses equal the package's:", all(torch.allclose(a, b) for
 # Both get one blank image without a label; only its shape is used. With a constant rate a run of 100 steps is the beginning of a run of 300, so samples *by step* are simply runs of several lengths.
 
 # %%
-from distill_helpers.course.recorded import nb09_data_free as data_free
+from distill_helpers.course.lessons.label_free_and_data_free import records_data_free as data_free
 
 STEPS = (1, 100, 300, 700)
 def short_run(arm, steps):

@@ -110,7 +110,7 @@ print("the seeing critic's arrows are off by less than 20 degrees, half of them 
 
 # %%
 from dataclasses import replace
-from distill_helpers.course.recorded import nb10_game as lab
+from distill_helpers.course.lessons.discriminative_distillation import records_game as lab
 
 views, teacher = lab.pool_and_teacher("200 labels")
 digits = dh.load_digits()
@@ -190,9 +190,9 @@ print("no student beats 25 %:", measure.accuracy(leaking.predict(x), y).max().it
 # Four games without labels, eight seeds each, recorded: the share of answers that the critic places right. At 50 % the sides cannot be told apart, or the critic is lost. Prediction: with the image and a penalty it comes down to the middle.
 
 # %%
-from distill_helpers.course.recorded import nb10_dynamics
+from distill_helpers.course.lessons.discriminative_distillation import records_dynamics
 
-game = dh.read_record(nb10_dynamics.__name__)
+game = dh.read_record(records_dynamics.__name__)
 final = game.groupby("arm", sort=False).accuracy.mean()
 dh.table(final.reset_index(), "Test accuracy at the end, mean of eight seeds", 3)
 

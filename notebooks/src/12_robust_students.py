@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 import distill_helpers as dh
-from distill_helpers.course.recorded import nb11_factorial as factorial
-from distill_helpers.course.recorded import nb11_search as search
+from distill_helpers.course.lessons.robust_students import records_factorial as factorial
+from distill_helpers.course.lessons.robust_students import records_search as search
 from distill_helpers.strategies.contract import Batch
 
 dh.start(seed=0)
@@ -371,7 +371,7 @@ print("borrowed attacks are weaker than its own:", borrowed.mean().item() > stre
 # The attack is honest, so soft targets do lose. Is it the teacher, or the heat? Train with soft targets alone at five temperatures, with eight new seeds. Prediction: if it is the teacher, every temperature loses.
 
 # %%
-from distill_helpers.course.recorded import nb11_heat as heat
+from distill_helpers.course.lessons.robust_students import records_heat as heat
 
 hot = dh.read_record(heat.__name__)
 def at(T, column):

@@ -13,7 +13,7 @@ import distill_helpers as dh
 from distill_helpers import measure
 from distill_helpers.course.entries import ENTRIES
 from distill_helpers.course.few_labels import BUDGETS, few_views
-from distill_helpers.course.recorded import nb12_costs, nb12_tournament as tournament
+from distill_helpers.course.lessons.strategy_tournament import records_costs, records_tournament as tournament
 from distill_helpers.measure.ranking import best_by_luck, probability_best, rank_interval
 
 dh.start(seed=0)
@@ -137,7 +137,7 @@ print("of these, ask the teacher live:", "; ".join(n for n in above if ENTRIES[n
 # A gain has a price: further networks to train, inputs for the teacher to answer, and time. Teacher evaluations were counted in a recorded run of their own. Here are the perceptron's entries and their prices, each at the setting that it chose on validation.
 
 # %%
-costs = dh.read_record(nb12_costs.__name__).set_index("entry").evaluations
+costs = dh.read_record(records_costs.__name__).set_index("entry").evaluations
 
 def priced(names):
     rows = record[record.entry.isin(names)].groupby("entry", sort=False)
