@@ -293,12 +293,12 @@ def changed(file, old, new):
 
 newcomer = "from distill_helpers.strategies.contract import Strategy\\n\\nclass Newcomer(Strategy):\\n    pass\\n"
 (root / "strategies" / "newcomer.py").write_text(newcomer)
-changed("strategies/__init__.py", "from distill_helpers.strategies.vid import", "from distill_helpers.strategies.newcomer import Newcomer\\n"
-        "from distill_helpers.strategies.vid import")
+vid = "from distill_helpers.strategies.features.vid import"
+changed("strategies/__init__.py", vid, "from distill_helpers.strategies.newcomer import Newcomer\\n" + vid)
 changed("course/entries.py", '    "VID": Entry(', '    "newcomer": Entry("outputs", Newcomer),\\n    "VID": Entry(')
 changed("course/entries.py", "weight=(0.1, 1.0, 10.0, 100.0))),\\n    \\"CRD", "weight=(0.1, 1.0, 10.0, 99.0))),\\n    \\"CRD")
-changed("strategies/fitnets.py", "    weight: float = 200.0", "    weight: float = 100.0")
-changed("strategies/fitnets.py", "@dataclass(frozen=True)", "def newer():\\n    pass\\n\\n\\n@dataclass(frozen=True)")
+changed("strategies/features/fitnets.py", "    weight: float = 200.0", "    weight: float = 100.0")
+changed("strategies/features/fitnets.py", "@dataclass(frozen=True)", "def newer():\\n    pass\\n\\n\\n@dataclass(frozen=True)")
 changed("course/few_labels.py", "PER_CLASS = 20", "PER_CLASS = 21")
 changed(SIGNALS, '"soft targets": SOFT, "attention transfer"', '"newer": SOFT, "attention transfer"')
 changed("training/loop.py", "class Loop", "print('imported')\\n\\n\\nclass Loop")

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from distill_helpers.checks import InputError
 from distill_helpers.strategies import ContrastiveRepresentation, MarginalLoss, ProbabilisticTransfer, Relational, SimilarityPreserving
-from distill_helpers.strategies import triples as original
+from distill_helpers.strategies.relations import triples as original
 
 of = Checks()
 SMALL = 300  # numbers a chunk: several chunks of corners and groups of students for the batches below

@@ -111,7 +111,7 @@ for T in (1.0, 4.0, 16.0):
 # From here on the loss comes from the package: `SoftTargets(temperature, weight)` adds `weight` times this and `1 − weight` times cross-entropy on the labels. It is the same function:
 
 # %%
-from distill_helpers.strategies.divergences import kl_from_logits
+from distill_helpers.strategies.contract.divergences import kl_from_logits
 
 same = torch.allclose(soft_target_loss(s, t, 4.0), 4.0**2 * kl_from_logits(t, s, 4.0))
 print("the notebook's loss equals the package's:", same)

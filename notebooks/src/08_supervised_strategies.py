@@ -183,7 +183,7 @@ print("robust minus standard teacher, on clean digits:", dh.paired(under(ard, "a
 # the teacher's.
 
 # %%
-from distill_helpers.strategies.attention_transfer import attention_map
+from distill_helpers.strategies.features.attention_transfer import attention_map
 
 def where_it_looks(feature):
     q = feature.square().sum(1).flatten(1)
@@ -258,7 +258,7 @@ print("attention transfer", gain("maps, 200 labels", "attention transfer"))
 # teacher: where it is sure and contradicts, its answer becomes the label (Lee 2013; Reed et al. 2015). Which is right depends on who errs.
 
 # %%
-from distill_helpers.strategies.adjusted_targets import shifted
+from distill_helpers.strategies.outputs.adjusted_targets import shifted
 
 def shift(logits, labels):
     rows, first, moved = torch.arange(len(logits)), logits.argmax(-1), logits.clone()

@@ -121,7 +121,7 @@ def dafl_losses(logits, features):
 # The student learns the teacher's answers on whatever was generated. In the package the generator is a declared extra that plays as an *opponent* with a rate of its own. The losses are the same:
 
 # %%
-from distill_helpers.strategies import data_free as package
+from distill_helpers.strategies.data_free import data_free as package
 
 z, f = 3 * torch.randn(32, 10), torch.randn(32, 256).relu()
 theirs = package.one_hot_loss(z), package.activation_loss(f), package.entropy_loss(z)

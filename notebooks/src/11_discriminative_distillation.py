@@ -43,7 +43,7 @@ for name, loss in {"saturating": -softplus(D).mean(), "non-saturating": student_
 # From here on the losses come from the package. `Adversarial` shows both sides as softmax at one temperature, and its loss and opponent loss are these two:
 
 # %%
-from distill_helpers.strategies.discriminator import taken_for_student, taken_for_teacher
+from distill_helpers.strategies.critics.discriminator import taken_for_student, taken_for_teacher
 
 ours, theirs = torch.randn(6, 1), torch.randn(6, 1)
 print("the critic's loss equals the package's: ", torch.allclose(critic_loss(ours, theirs), taken_for_student(ours) + taken_for_teacher(theirs)))

@@ -214,7 +214,7 @@ def marginal_loss(embeddings, y, margin=0.3, threshold=1.2):
     return (pairs.sum() - pairs.diagonal().sum()) / (len(y) * (len(y) - 1))
 
 # %%
-from distill_helpers.strategies.marginal_loss import marginal
+from distill_helpers.strategies.robust.marginal_loss import marginal
 
 a, c = torch.randn(12, 5), torch.arange(12) % 3
 print("the notebook's marginal loss equals the package's:", torch.allclose(marginal_loss(a, c), marginal(a, c, 0.3, 1.2), atol=1e-5))

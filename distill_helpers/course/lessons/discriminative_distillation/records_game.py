@@ -11,12 +11,12 @@ from distill_helpers.course.few_labels import BUDGETS, few_views, teacher
 from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy, agreement, nll
 from distill_helpers.models import digits_student
-from distill_helpers.strategies.controls import ShuffledTeacher
-from distill_helpers.strategies.discriminator import Adversarial, Watched
-from distill_helpers.strategies.hard_labels import HardLabels
-from distill_helpers.strategies.logit_regression import LogitRegression
-from distill_helpers.strategies.schedule import Grid
-from distill_helpers.strategies.soft_targets import SoftTargets
+from distill_helpers.strategies.contract.schedule import Grid
+from distill_helpers.strategies.controls.controls import ShuffledTeacher
+from distill_helpers.strategies.critics.discriminator import Adversarial, Watched
+from distill_helpers.strategies.outputs.logit_regression import LogitRegression
+from distill_helpers.strategies.outputs.soft_targets import SoftTargets
+from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training import Teacher, distill
 
 NAME = "discriminative_distillation_game"

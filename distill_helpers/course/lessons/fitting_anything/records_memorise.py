@@ -4,7 +4,7 @@ from distill_helpers.data.corrupt import gaussian_images, random_labels, shuffle
 from distill_helpers.data.digits import load_digits
 from distill_helpers.measure.calibration import accuracy
 from distill_helpers.models.plain_mlp import PlainMLP
-from distill_helpers.strategies.hard_labels import HardLabels
+from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training.distill import distill
 from distill_helpers.training.recipe import Recipe
 

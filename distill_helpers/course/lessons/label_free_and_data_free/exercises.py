@@ -4,7 +4,7 @@ import torch
 
 from distill_helpers.course.exercises.grading import Exercise, Mistake
 from distill_helpers.measure.distributions import total_variation
-from distill_helpers.strategies.data_free import entropy_loss, one_hot_loss
+from distill_helpers.strategies.data_free.data_free import entropy_loss, one_hot_loss
 
 
 def _logits(seed):

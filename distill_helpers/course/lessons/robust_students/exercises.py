@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from distill_helpers.course.exercises.grading import Exercise, Mistake
-from distill_helpers.strategies.divergences import cross_entropy
-from distill_helpers.strategies.marginal_loss import marginal
+from distill_helpers.strategies.contract.divergences import cross_entropy
+from distill_helpers.strategies.robust.marginal_loss import marginal
 
 
 def _hidden(seed):

@@ -19,7 +19,7 @@ from distill_helpers.strategies import (
     ShuffledTeacher,
     SoftTargets,
 )
-from distill_helpers.strategies.student_dropout import StudentDropout
+from distill_helpers.strategies.robust.student_dropout import StudentDropout
 from distill_helpers.training import Teacher, distill
 
 NAME = "robust_students_search"

@@ -12,7 +12,7 @@ from distill_helpers.models.hashed import HashedMLP
 from distill_helpers.models.two_heads import TwoHeads
 from distill_helpers.strategies import HardLabels
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training import Recipe, distill
 
 NAME = "sharing_and_low_rank_sharing"

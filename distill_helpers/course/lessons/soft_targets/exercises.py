@@ -3,7 +3,7 @@
 import torch
 
 from distill_helpers.course.exercises.grading import Exercise, Mistake
-from distill_helpers.strategies.divergences import kl_from_logits
+from distill_helpers.strategies.contract.divergences import kl_from_logits
 
 
 def _logits(seed):

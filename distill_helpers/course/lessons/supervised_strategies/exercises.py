@@ -3,8 +3,8 @@
 import torch
 
 from distill_helpers.course.exercises.grading import Exercise, Mistake
-from distill_helpers.strategies.adjusted_targets import shifted
-from distill_helpers.strategies.attention_transfer import attention_map
+from distill_helpers.strategies.features.attention_transfer import attention_map
+from distill_helpers.strategies.outputs.adjusted_targets import shifted
 
 
 def _attack(seed, eps):

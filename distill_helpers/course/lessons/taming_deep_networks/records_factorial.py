@@ -11,7 +11,7 @@ from distill_helpers.models import PlainMLP
 from distill_helpers.models.decompositions import decompose
 from distill_helpers.models.initialise import lsuv
 from distill_helpers.strategies import HardLabels, Penalised
-from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training import Recipe, distill
 
 NAME = "taming_deep_networks_factorial"
