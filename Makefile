@@ -56,8 +56,8 @@ test-fast: setup ## the tests without the training notebooks, the browser and th
 course: setup ## run all notebooks from cold caches; refresh verdicts and timings
 	$(RUN) course
 
-tournament: setup ## redo the tournament of notebook 12 from cold
-	FRESH=1 $(RUN) record 12
+tournament: setup ## redo the tournament of notebook 13 from cold
+	FRESH=1 $(RUN) record 13
 
 sync: setup ## execute the notebooks whose sources have changed
 	$(RUN) sync

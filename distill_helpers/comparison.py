@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from distill_helpers.checks import InputError, needed, one_of, whole
 from distill_helpers.measure.statistics import Difference, paired
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.hard_labels import HardLabels
-from distill_helpers.strategies.schedule import Grid, Stages
+from distill_helpers.strategies.contract.schedule import Grid, Stages
+from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training import plan as planning
 from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.distill import trained

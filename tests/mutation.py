@@ -7,6 +7,7 @@ go red.
 
 import importlib
 import inspect
+import pkgutil
 import types
 from collections import defaultdict
 
@@ -38,7 +39,10 @@ def gone_red(checks, module, red=RED):
 
 
 class Checks:
-    """The checks of one test file by module: ``@of("dkd")`` marks a check of ``dkd`` in ``package``. ``red``: what a red check raises."""
+    """The checks of one test file by module: ``@of("dkd")`` marks a check of the file ``dkd.py`` in whichever room of ``package`` it lies.
+
+    ``red``: what a red check raises.
+    """
 
     def __init__(self, package="distill_helpers.strategies", red=RED):
         self.package, self.red, self.checks = package, red, defaultdict(list)
@@ -62,8 +66,15 @@ class Checks:
         return pytest.mark.parametrize(("name", "old", "new"), found)
 
     def original(self, name):
-        return importlib.import_module(f"{self.package}.{name}")
+        return importlib.import_module(self.full(name))
+
+    def full(self, name):
+        """The whole name of the one module of this name in the package and its rooms."""
+        package = importlib.import_module(self.package)
+        found = [m.name for m in pkgutil.walk_packages(package.__path__, f"{self.package}.") if not m.ispkg]
+        (there,) = [module for module in found if module.rpartition(".")[2] == name]
+        return there
 
     def gone_red(self, name, old, new):
         """The names of the module's checks that the fault turns red."""
-        return gone_red(self.checks[name], with_fault(f"{self.package}.{name}", old, new), self.red)
+        return gone_red(self.checks[name], with_fault(self.full(name), old, new), self.red)

@@ -21,10 +21,10 @@ ROOT = repository()
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 EVERY_CELL = {"@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"}}  # cells out of sight are there too
-OPENED = ("00_start_here", "07_soft_targets", "12_strategy_tournament")  # the others' metadata are compared in test_notebook_hygiene.py
+OPENED = ("00_start_here", "07_soft_targets", "13_strategy_tournament")  # the others' metadata are compared in test_notebook_hygiene.py
 SLIDERS = [("01_counting_the_big_mlp", "width"), ("03_exploding_and_vanishing_gradients", "depth"), ("07_soft_targets", "temperature"),
-           ("08_supervised_strategies", "eps"), ("11_robust_students", "share")]  # fmt: skip
-CHOICES = [("04_taming_deep_networks", "net"), ("12_strategy_tournament", "second")]
+           ("08_supervised_strategies", "eps"), ("12_robust_students", "share")]  # fmt: skip
+CHOICES = [("04_taming_deep_networks", "net"), ("13_strategy_tournament", "second")]
 # whether a picture follows its slider does not depend on how well its nets are trained
 BRIEFLY = """import distill_helpers.training.recipe as _recipe
 _checked = _recipe.Recipe.__post_init__

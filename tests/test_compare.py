@@ -28,7 +28,7 @@ from distill_helpers.strategies import (
     Stages,
     Strategy,
 )
-from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training import Recipe
 from distill_helpers.training.replicates import Replicate, balanced, draw_replicates
 

@@ -11,7 +11,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.data import ViewPool, make_views
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import HardLabels, ShuffledTeacher, SoftTargets, Stages, Strategy
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits
 from distill_helpers.training import Recipe, Teacher, distill
 
 SHORT = Recipe(steps=15, batch_size=16, lr=1e-2, check_every=5)

@@ -86,10 +86,10 @@ def test_places_follow_the_environment(monkeypatch, tmp_path):
 
 
 def test_the_catalogue_is_whole():
-    assert [lesson.number for lesson in LESSONS] == [f"{n:02d}" for n in range(21)]
+    assert [lesson.number for lesson in LESSONS] == [f"{n:02d}" for n in range(23)]
     assert {c for lesson in LESSONS for c in lesson.claims} == set(CLAIMS)
     assert find_lesson("07").claims == ("C02", "C04", "C05")
-    assert course_map().to_html().count("<tr>") == 22
+    assert course_map().to_html().count("<tr>") == 24
 
 
 def test_a_synced_notebook_is_stable_and_drift_is_said(source):

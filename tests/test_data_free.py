@@ -298,7 +298,7 @@ def test_no_data_are_looked_at(strategy, toy_images, toy_teacher):
 def test_dafl_makes_what_its_losses_ask_for(toy_teacher):
     recipe = Recipe(steps=150, batch_size=32, lr=1e-3, opponent_lr=1e-2)
     z = torch.randn(200, 6, generator=torch.Generator().manual_seed(1))
-    losses = importlib.import_module("distill_helpers.strategies.data_free")
+    losses = importlib.import_module("distill_helpers.strategies.data_free.data_free")
     found = {}
     for name, r in (("trained", recipe), ("untrained", replace(recipe, steps=1, opponent_lr=1e-12))):
         run = distill(small, toy_teacher, blank(), DataFree(build, 6), recipe=r)

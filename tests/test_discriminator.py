@@ -17,7 +17,7 @@ from distill_helpers.measure import distance_from_median, spread_ratio
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import Adversarial, Grid, HardLabels, LogitRegression, ShuffledTeacher, SoftTargets, Strategy, Watched
 from distill_helpers.strategies.contract import Batch
-from distill_helpers.strategies.critic import Critic
+from distill_helpers.strategies.critics.critic import Critic
 from distill_helpers.training import Recipe, distill
 
 LN = math.log

@@ -70,8 +70,8 @@ def test_the_bare_package_cannot_be_followed(package):
 
 
 def test_the_real_package():
-    found = closure("distill_helpers.course.recorded.nb07_regimes")
-    assert {"distill_helpers.training.loop", "distill_helpers.strategies.soft_targets", "distill_helpers.data.digits"} <= found
+    found = closure("distill_helpers.course.lessons.soft_targets.records_regimes")
+    assert {"distill_helpers.training.loop", "distill_helpers.strategies.outputs.soft_targets", "distill_helpers.data.digits"} <= found
     assert not any(name.startswith(("distill_helpers.show", "distill_helpers.course.verdicts")) for name in found)
     assert importlib.import_module("distill_helpers.training.loop") and "distill_helpers" in sys.modules
 

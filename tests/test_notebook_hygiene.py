@@ -141,3 +141,19 @@ def test_readme_table_is_the_map():
             assert re.search(rf"\| {lesson.number} \| \[[^]]+\]\(notebooks/{lesson.stem}\.ipynb\)", text), lesson.stem
         else:
             assert f"notebooks/{lesson.stem}.ipynb" not in text
+
+
+def test_the_next_lesson_is_the_next_that_is_there(notebook):
+    """And those between that are not built yet are said to come; the last lesson leads where it likes."""
+    said = next(c.source for c in notebook.cells if "**Next:**" in c.source).rpartition("**Next:**")[2]
+    place = [lesson.stem for lesson in LESSONS].index(notebook.stem)
+    rest = LESSONS[place + 1 :]
+    following = next((lesson for lesson in rest if lesson.built), None)
+    if following is None:
+        return
+    assert re.match(rf" \[{following.number} · [^]]+\]\({following.stem}\.ipynb\)", said), said
+    between = rest[: rest.index(following)]
+    come = said.partition("To come:")[2]
+    numbers = re.findall(r"\b\d\d\b", come)
+    named = {f"{n:02d}" for low, high in re.findall(r"\b(\d\d) to (\d\d)\b", come) for n in range(int(low), int(high) + 1)} | set(numbers)
+    assert named == {lesson.number for lesson in between}, said

@@ -3,7 +3,6 @@
 import importlib
 import json
 import pickle
-import pkgutil
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.course import recorded, runner
+from distill_helpers.course import runner
 from distill_helpers.course.records import (
     PROVENANCE,
     DamagedRecord,
@@ -191,7 +190,7 @@ def test_what_is_missing_is_counted(toy):
     with pytest.raises(StaleRecord, match="4 of 4 entries are not there"):
         toy.read()
     toy.record(shard=(0, 2))
-    with pytest.raises(StaleRecord, match="2 of 4 entries are not there.*`make record 99`"):
+    with pytest.raises(StaleRecord, match="2 of 4 entries are not there.*`make record 99_toy`"):
         toy.read()
 
 
@@ -274,12 +273,14 @@ from distill_helpers.course.records import entry_hash
 
 root = Path(records.__file__).parents[2]
 assert str(root).startswith(sys.argv[1])
-ROOM = "distill_helpers.course.recorded."
+ROOM = "distill_helpers.course.lessons."
+TOURNAMENT, COSTS = (f"{ROOM}strategy_tournament.records_{name}" for name in ("tournament", "costs"))
+SIGNALS = "course/lessons/supervised_strategies/records_signals.py"
 NAMES = ("labels alone", "hints (FitNets)", "VID", "maps: hints (FitNets)", "densely guided", "soft targets")
 
 def hashes():
-    found = {n: (entry_hash(ROOM + "nb12_tournament", {"entry": n}), entry_hash(ROOM + "nb12_costs", {"entry": n})) for n in NAMES}
-    return found | {"signals": entry_hash(ROOM + "nb08_signals", {"regime": "noisy labels", "arm": "labels alone"})}
+    found = {n: (entry_hash(TOURNAMENT, {"entry": n}), entry_hash(COSTS, {"entry": n})) for n in NAMES}
+    return found | {"signals": entry_hash(ROOM + "supervised_strategies.records_signals", {"regime": "noisy labels", "arm": "labels alone"})}
 
 def changed(file, old, new):
     path = root / file
@@ -292,19 +293,20 @@ def changed(file, old, new):
 
 newcomer = "from distill_helpers.strategies.contract import Strategy\\n\\nclass Newcomer(Strategy):\\n    pass\\n"
 (root / "strategies" / "newcomer.py").write_text(newcomer)
-changed("strategies/__init__.py", "from distill_helpers.strategies.vid import", "from distill_helpers.strategies.newcomer import Newcomer\\n"
-        "from distill_helpers.strategies.vid import")
+vid = "from distill_helpers.strategies.features.vid import"
+changed("strategies/__init__.py", vid, "from distill_helpers.strategies.newcomer import Newcomer\\n" + vid)
 changed("course/entries.py", '    "VID": Entry(', '    "newcomer": Entry("outputs", Newcomer),\\n    "VID": Entry(')
 changed("course/entries.py", "weight=(0.1, 1.0, 10.0, 100.0))),\\n    \\"CRD", "weight=(0.1, 1.0, 10.0, 99.0))),\\n    \\"CRD")
-changed("strategies/fitnets.py", "@dataclass(frozen=True)", "CHANGED = 1\\n\\n\\n@dataclass(frozen=True)")
+changed("strategies/features/fitnets.py", "    weight: float = 200.0", "    weight: float = 100.0")
+changed("strategies/features/fitnets.py", "@dataclass(frozen=True)", "def newer():\\n    pass\\n\\n\\n@dataclass(frozen=True)")
 changed("course/few_labels.py", "PER_CLASS = 20", "PER_CLASS = 21")
-changed("course/recorded/nb08_signals.py", '"soft targets": SOFT, "attention transfer"', '"newer": SOFT, "attention transfer"')
-changed("training/loop.py", "class Loop", "CHANGED = 1\\n\\n\\nclass Loop")
+changed(SIGNALS, '"soft targets": SOFT, "attention transfer"', '"newer": SOFT, "attention transfer"')
+changed("training/loop.py", "class Loop", "print('imported')\\n\\n\\nclass Loop")
 """
 
 
 def test_a_new_entry_of_the_tournament_makes_no_other_stale(tmp_path):
-    """In a copy of the package: what each change makes stale, among some entries of notebook 12 and one of notebook 08."""
+    """In a copy of the package: what each change makes stale, among some entries of the tournament and one of another lesson."""
     root = Path(runner.__file__).parents[1]
     shutil.copytree(root, tmp_path / "distill_helpers", ignore=shutil.ignore_patterns("__pycache__", "bundled"))
     script = tmp_path / "changes.py"
@@ -312,9 +314,9 @@ def test_a_new_entry_of_the_tournament_makes_no_other_stale(tmp_path):
     done = subprocess.run([sys.executable, str(script), str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     fitnets = ["hints (FitNets)", "maps: hints (FitNets)"]
-    twelve = ["labels alone", "hints (FitNets)", "VID", "maps: hints (FitNets)", "densely guided", "soft targets"]
+    entries = ["labels alone", "hints (FitNets)", "VID", "maps: hints (FitNets)", "densely guided", "soft targets"]
     found = [json.loads(line.replace("'", '"')) for line in done.stdout.splitlines()]
-    assert found == [[], [], ["VID"], fitnets, twelve, [], [*twelve, "signals"]]
+    assert found == [[], [], ["VID"], fitnets, [], entries, [], [*entries, "signals"]]
 
 
 def test_entries_run_at_once_give_the_table_of_entries_run_in_turn(toy):
@@ -390,7 +392,7 @@ def test_other_code_that_agrees_is_certified_beside_the_old_hash(toy, capsys):
     old = toy.read()
     toy.ran()
     toy.change("size**2", "size * size")
-    with pytest.raises(StaleRecord, match="other code than today's .2 of 4 entries.*`make recertify 99`.*`make record 99`"):
+    with pytest.raises(StaleRecord, match="other code than today's .2 of 4 entries.*`make recertify 99_toy`.*`make record 99_toy`"):
         toy.read()
     said = recertify([toy.name], folder=toy.folder)
     assert "1 entries run again agree to the last digit; 2 of 2 certified" in said["99_toy"] == said["99_toy"]
@@ -467,7 +469,7 @@ def test_a_kind_that_does_not_agree_takes_no_other_with_it(toy):
     toy.change("size**2", "size**2 + 1")
     toy.change("CALLS.append(setting)", "CALLS.extend([setting])")
     said = recertify([toy.name], folder=toy.folder)["99_toy"]
-    assert "1 entries run again agree to the last digit; 2 of 4 certified. STALE:" in said and "2 entries stay stale: `make record 99`" in said
+    assert "1 entries run again agree to the last digit; 2 of 4 certified. STALE:" in said and "2 entries stay stale: `make record 99_toy`" in said
     toy.ran()
     toy.record()
     assert toy.ran() == [{"arm": "squared", "size": 1}, {"arm": "squared", "size": 2}] and len(toy.read()) == 8
@@ -491,7 +493,7 @@ def test_what_cannot_be_made_again_is_never_certified(toy):
     edit(toy.entry(0, "json"), lambda s: s.replace('"made": {', '"made": {"unrepeatable": "its dice were not kept",'))
     toy.change("CALLS.append(setting)", "CALLS.extend([setting])")
     said = recertify([toy.name], folder=toy.folder)["99_toy"]
-    assert "3 of 3 certified; 1 entries cannot be made again (its dice were not kept): `make record 99`" in said
+    assert "3 of 3 certified; 1 entries cannot be made again (its dice were not kept): `make record 99_toy`" in said
     toy.ran()
     toy.record()
     assert toy.ran() == [{"arm": "plain", "size": 1}] and len(toy.read()) == 8
@@ -583,7 +585,7 @@ def test_names_of_files_tell_settings_apart():
     assert as_text([{"seed": 0, "x": 1 / 3}]) == "seed,x\n0,0.333333\n"
 
 
-RECORDS = [f"{recorded.__name__}.{m.name}" for m in pkgutil.iter_modules(recorded.__path__)]
+RECORDS = list(runner.records_of_lessons())
 
 
 def test_every_committed_file_is_as_it_was_recorded():
@@ -595,6 +597,7 @@ def test_every_committed_file_is_as_it_was_recorded():
             "turned", "told_apart", "agreement", "control",
         }  # fmt: skip
         names.add(found.name)
+        assert found.name in runner.records_of_lessons()[name], f"{name} must be named as its lesson and its file are"
     assert {p.name for p in recorded_dir().iterdir() if not p.name.startswith(".")} == names and len(names) == len(RECORDS)
 
 
@@ -605,11 +608,11 @@ def test_every_committed_record_is_todays(name):
 
 def test_the_command_line_reads_its_environment(toy, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(runner, "record", lambda name, **more: asked.append((name.rpartition(".")[2], more)) or Path("03_rates"))
+    monkeypatch.setattr(runner, "record", lambda name, **more: asked.append((name.rpartition(".")[2], more)) or Path("rates"))
     monkeypatch.setattr(runner, "submit", lambda name, n: asked.append((name, n)) or [type("Job", (), {"job_id": "5_0"})])
     monkeypatch.setenv("SHARD", "1/3")
     assert runner.main(["record", "03"]) == 0
-    assert [(n, m["shard"], m["fresh"]) for n, m in asked] == [("nb03_depth", (1, 3), False), ("nb03_rates", (1, 3), False)]
+    assert [(n, m["shard"], m["fresh"]) for n, m in asked] == [("records_depth", (1, 3), False), ("records_rates", (1, 3), False)]
     for name, bad in (("SHARD", "3/3"), ("FRESH", "yes"), ("SLURM", "two")):
         monkeypatch.setenv(name, bad)
         assert runner.main(["record", "03"]) == 1 and "must be" in capsys.readouterr().out
@@ -619,4 +622,7 @@ def test_the_command_line_reads_its_environment(toy, monkeypatch, capsys):
     assert runner.main(["record", "03"]) == 0 and asked[0][1] == 4 and "submitted 5_0" in capsys.readouterr().out
     monkeypatch.setenv("MINUTES", "-1")
     assert runner.main(["recertify", "03"]) == 1 and "minutes must be" in capsys.readouterr().out
+    for asked_for in ("soft_targets", "soft_targets_grid", "07"):
+        assert "lessons.soft_targets.records_grid" in " ".join(runner.recorded_runs([asked_for]))
+    assert len(runner.recorded_runs(["soft_targets_grid"])) == 1
     assert runner.main(["recertify", "77"]) == 1 and "no recorded run belongs to 77" in capsys.readouterr().out

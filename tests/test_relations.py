@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from distill_helpers.checks import InputError
 from distill_helpers.strategies import ContrastiveRepresentation, MarginalLoss, ProbabilisticTransfer, Relational, SimilarityPreserving
-from distill_helpers.strategies import triples as original
-from distill_helpers.strategies.triples_cpu import sums_in_one_pass
+from distill_helpers.strategies.relations import triples as original
+from distill_helpers.strategies.relations.triples_cpu import sums_in_one_pass
 from distill_helpers.training.threads import using_threads
 
 of = Checks()

@@ -11,7 +11,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.comparison import Arm, Redrawn, compare
 from distill_helpers.data import ArrayPool, TokenPool
 from distill_helpers.strategies import FitNets, Grid, HardLabels, MixupDistillation, SoftTargets, Stages, Strategy
-from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training import Diverged, Recipe, Teacher, distill, fit
 from distill_helpers.training.callbacks import Best, CsvLog, Curve, EarlyStop
 from distill_helpers.training.replicates import Replicate, draw_replicates

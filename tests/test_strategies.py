@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from distill_helpers.models.outputs import FeatureDict, Outputs
-from distill_helpers.strategies import Batch, HardLabels, LabelSmoothing, SoftTargets, controls, divergences, soft_targets
-from distill_helpers.strategies.controls import derangement
+from distill_helpers.strategies import Batch, HardLabels, LabelSmoothing, SoftTargets
+from distill_helpers.strategies.contract import divergences
+from distill_helpers.strategies.controls import controls
+from distill_helpers.strategies.controls.controls import derangement
+from distill_helpers.strategies.outputs import soft_targets
 
 LN = math.log
 

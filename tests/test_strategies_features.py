@@ -13,36 +13,25 @@ from distill_helpers.checks import InputError
 from distill_helpers.models import BigMLP
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.models.small_conv import SmallConv, digits_conv_student, digits_conv_teacher
-from distill_helpers.strategies import (
-    activation_boundaries,
-    attention_transfer,
-    crd,
-    factor_transfer,
-    feature_tools,
-    fitnets,
-    fsp,
-    nst,
-    pkt,
-    rkd,
-    vid,
-)
-from distill_helpers.strategies import similarity_preserving as sp
-from distill_helpers.strategies.activation_boundaries import ActivationBoundaries
-from distill_helpers.strategies.attention_transfer import AttentionTransfer, GradientAttention
-from distill_helpers.strategies.contract import Batch
-from distill_helpers.strategies.crd import ContrastiveRepresentation
-from distill_helpers.strategies.divergences import cross_entropy
-from distill_helpers.strategies.factor_transfer import FactorTransfer, factor_of
-from distill_helpers.strategies.feature_tools import FeatureStrategy, names
-from distill_helpers.strategies.fitnets import FitNets
-from distill_helpers.strategies.fsp import FlowOfSolution
-from distill_helpers.strategies.nst import NeuronSelectivity
-from distill_helpers.strategies.pkt import ProbabilisticTransfer
-from distill_helpers.strategies.rkd import Relational
-from distill_helpers.strategies.schedule import Grid, Stages
-from distill_helpers.strategies.similarity_preserving import SimilarityPreserving
-from distill_helpers.strategies.soft_targets import SoftTargets
-from distill_helpers.strategies.vid import Variance, VariationalInformation
+from distill_helpers.strategies.contract import Batch, feature_tools
+from distill_helpers.strategies.contract.divergences import cross_entropy
+from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, names
+from distill_helpers.strategies.contract.schedule import Grid, Stages
+from distill_helpers.strategies.features import activation_boundaries, attention_transfer, factor_transfer, fitnets, fsp, nst, vid
+from distill_helpers.strategies.features.activation_boundaries import ActivationBoundaries
+from distill_helpers.strategies.features.attention_transfer import AttentionTransfer, GradientAttention
+from distill_helpers.strategies.features.factor_transfer import FactorTransfer, factor_of
+from distill_helpers.strategies.features.fitnets import FitNets
+from distill_helpers.strategies.features.fsp import FlowOfSolution
+from distill_helpers.strategies.features.nst import NeuronSelectivity
+from distill_helpers.strategies.features.vid import Variance, VariationalInformation
+from distill_helpers.strategies.outputs.soft_targets import SoftTargets
+from distill_helpers.strategies.relations import crd, pkt, rkd
+from distill_helpers.strategies.relations import similarity_preserving as sp
+from distill_helpers.strategies.relations.crd import ContrastiveRepresentation
+from distill_helpers.strategies.relations.pkt import ProbabilisticTransfer
+from distill_helpers.strategies.relations.rkd import Relational
+from distill_helpers.strategies.relations.similarity_preserving import SimilarityPreserving
 from distill_helpers.training import Recipe, Teacher, distill
 
 LN, ROOT = math.log, math.sqrt
@@ -789,7 +778,7 @@ def test_small_conv_stacks():
 
 
 def test_small_conv_learns_its_task(toy_images):
-    from distill_helpers.strategies.hard_labels import HardLabels
+    from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 
     run = distill(conv_student, None, toy_images, HardLabels(), recipe=Recipe(steps=150, batch_size=40, lr=2e-2))
     assert cross_entropy(run.predict(toy_images)[0], toy_images.labels) < 0.5

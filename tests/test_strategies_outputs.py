@@ -17,25 +17,25 @@ from torch.nn import functional as F
 from distill_helpers.checks import InputError
 from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP
-from distill_helpers.strategies.additive_margin import AdditiveMargin
-from distill_helpers.strategies.born_again import BornAgain, ConfidenceWeighted, PermutedDarkKnowledge
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.dist import RelationalMatching
-from distill_helpers.strategies.divergences import kl_from_logits
-from distill_helpers.strategies.dkd import DecoupledDistillation
-from distill_helpers.strategies.dropout_distillation import DropoutDistillation
-from distill_helpers.strategies.function_matching import FunctionMatching
-from distill_helpers.strategies.hard_labels import HardLabels
-from distill_helpers.strategies.logit_standardisation import StandardisedTargets
-from distill_helpers.strategies.marginal_loss import MarginalLoss
-from distill_helpers.strategies.mixup import Mixup, MixupDistillation
-from distill_helpers.strategies.mutual_learning import MutualLearning
-from distill_helpers.strategies.noisy_teacher import NoisyTeacher
-from distill_helpers.strategies.schedule import Grid
-from distill_helpers.strategies.scheduled_temperature import AnnealingDistillation, ScheduledTemperature
-from distill_helpers.strategies.soft_targets import SoftTargets
-from distill_helpers.strategies.teacher_assistant import DenselyGuided
-from distill_helpers.strategies.teacher_free import TeacherFree
+from distill_helpers.strategies.contract.divergences import kl_from_logits
+from distill_helpers.strategies.contract.schedule import Grid
+from distill_helpers.strategies.outputs.born_again import BornAgain, ConfidenceWeighted, PermutedDarkKnowledge
+from distill_helpers.strategies.outputs.dist import RelationalMatching
+from distill_helpers.strategies.outputs.dkd import DecoupledDistillation
+from distill_helpers.strategies.outputs.dropout_distillation import DropoutDistillation
+from distill_helpers.strategies.outputs.function_matching import FunctionMatching
+from distill_helpers.strategies.outputs.logit_standardisation import StandardisedTargets
+from distill_helpers.strategies.outputs.noisy_teacher import NoisyTeacher
+from distill_helpers.strategies.outputs.scheduled_temperature import AnnealingDistillation, ScheduledTemperature
+from distill_helpers.strategies.outputs.soft_targets import SoftTargets
+from distill_helpers.strategies.outputs.teacher_assistant import DenselyGuided
+from distill_helpers.strategies.robust.additive_margin import AdditiveMargin
+from distill_helpers.strategies.robust.marginal_loss import MarginalLoss
+from distill_helpers.strategies.robust.mixup import Mixup, MixupDistillation
+from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
+from distill_helpers.strategies.without_teacher.mutual_learning import MutualLearning
+from distill_helpers.strategies.without_teacher.teacher_free import TeacherFree
 from distill_helpers.training import Teacher, distill
 
 LN = math.log

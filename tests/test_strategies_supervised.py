@@ -31,7 +31,7 @@ from distill_helpers.strategies import (
     VirtualAdversarial,
 )
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits
 from distill_helpers.training import distill
 
 LN = math.log

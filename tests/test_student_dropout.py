@@ -15,8 +15,8 @@ from distill_helpers.models import ResidualStudent, digits_student
 from distill_helpers.models.dropped_student import DroppedStudent, dropped_digits_student
 from distill_helpers.strategies import FunctionMatching, Grid, HardLabels, MarginalLoss, Mixup, MixupDistillation, SoftTargets, Strategy
 from distill_helpers.strategies.contract import Batch
-from distill_helpers.strategies.divergences import cross_entropy
-from distill_helpers.strategies.student_dropout import StudentDropout
+from distill_helpers.strategies.contract.divergences import cross_entropy
+from distill_helpers.strategies.robust.student_dropout import StudentDropout
 from distill_helpers.training import Recipe, distill
 from distill_helpers.training.fleet import Student
 from distill_helpers.training.randomness import build_seeded

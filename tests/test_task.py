@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from distill_helpers import strategies
 from distill_helpers.checks import InputError
 from distill_helpers.strategies.contract import Batch, Strategy, Task
-from distill_helpers.strategies.discriminator import Adversarial, Alone, Watched
-from distill_helpers.strategies.divergences import cross_entropy, kl_from_logits, smoothed_cross_entropy
-from distill_helpers.strategies.schedule import Stages
-from distill_helpers.strategies.wrapper import Wrapper
+from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits, smoothed_cross_entropy
+from distill_helpers.strategies.contract.schedule import Stages
+from distill_helpers.strategies.contract.wrapper import Wrapper
+from distill_helpers.strategies.critics.discriminator import Adversarial, Alone, Watched
 
 CLASSES = 5
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 3.0, 0.25], dtype=torch.double)

@@ -15,7 +15,7 @@ from distill_helpers.data import ImageSet, make_views
 from distill_helpers.data.devices import same_device
 from distill_helpers.models import BigMLP, FeatureDict, Outputs
 from distill_helpers.strategies import SoftTargets
-from distill_helpers.strategies.divergences import kl_from_logits
+from distill_helpers.strategies.contract.divergences import kl_from_logits
 from distill_helpers.training import Teacher, distill, stores
 from distill_helpers.training.stores import TopK
 

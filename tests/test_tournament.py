@@ -12,8 +12,8 @@ import torch
 from distill_helpers import strategies
 from distill_helpers.course.entries import ENTRIES, grid, on_embedding, two_stages
 from distill_helpers.course.few_labels import BUDGETS, STUDENTS, TEACHERS
-from distill_helpers.course.recorded import nb12_costs, nb12_tournament
-from distill_helpers.course.recorded.nb12_tournament import shuffled
+from distill_helpers.course.lessons.strategy_tournament import records_costs, records_tournament
+from distill_helpers.course.lessons.strategy_tournament.records_tournament import shuffled
 from distill_helpers.course.records import read_record
 from distill_helpers.data import ImageSet, make_views
 from distill_helpers.models import BigMLP
@@ -25,8 +25,8 @@ NOT_ENTERED = {
     "Batch": "no strategy", "Strategy": "the base of all", "Grid": "a way to stack", "Stages": "a way to combine",
     "Penalised": "a penalty for notebook 04, not a way to distil", "DenselyGuided": "built with a trained assistant, see below",
     "Combined": "a way to combine", "Watched": "looks at a game and changes nothing",
-    "DataFree": "sees no digits, so it has another budget: notebook 09", "DataFreeAdversarial": "the same",
-    "ConditionalGan": "trains a generator, not a student: notebook 09",
+    "DataFree": "sees no digits, so it has another budget: notebook 10", "DataFreeAdversarial": "the same",
+    "ConditionalGan": "trains a generator, not a student: notebook 10",
 }  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def test_every_entry_trains_and_says_whether_it_asks_its_teacher_live(name, mini
 
 def test_the_setting_is_chosen_on_validation_and_the_test_digits_are_not_asked(monkeypatch):
     """A search that looks at test digits is caught: they are taken away while it runs."""
-    digits = nb12_tournament.load_digits()
-    monkeypatch.setattr(nb12_tournament, "load_digits", lambda: digits._replace(test=None))
-    monkeypatch.setattr(nb12_tournament, "train", lambda name, strategy, seeds: Scripted(strategy, digits.validation.labels))
-    tried = nb12_tournament.search("label smoothing")
+    digits = records_tournament.load_digits()
+    monkeypatch.setattr(records_tournament, "load_digits", lambda: digits._replace(test=None))
+    monkeypatch.setattr(records_tournament, "train", lambda name, strategy, seeds: Scripted(strategy, digits.validation.labels))
+    tried = records_tournament.search("label smoothing")
     assert [choice for choice, _ in tried] == list(ENTRIES["label smoothing"].choices)
     assert max(tried, key=lambda pair: pair[1])[0] == {"smoothing": 0.2}
 
@@ -157,11 +157,11 @@ def test_a_newcomer_needs_one_file_and_one_line(tmp_path, monkeypatch, toy_image
 
 
 def test_the_record_chose_by_validation_and_holds_a_control_for_every_strategy_that_looks_answers_up():
-    table = read_record(nb12_tournament.__name__)
-    assert set(table.entry) == set(ENTRIES) and (table.groupby("entry").seed.nunique() == len(nb12_tournament.SEEDS)).all()
+    table = read_record(records_tournament.__name__)
+    assert set(table.entry) == set(ENTRIES) and (table.groupby("entry").seed.nunique() == len(records_tournament.SEEDS)).all()
     for name, rows in table.groupby("entry"):
         tried = [part.rsplit(": ", 1) for part in rows.searched.iloc[0].split("; ")]
-        assert [said for said, _ in tried] == [nb12_tournament.written(choice) for choice in ENTRIES[name].choices]
+        assert [said for said, _ in tried] == [records_tournament.written(choice) for choice in ENTRIES[name].choices]
         scores = {said: float(score) for said, score in tried}  # four digits: a tie there was decided by those behind
         assert scores[rows.choice.iloc[0]] == max(scores.values())
         entry = ENTRIES[name]
@@ -170,7 +170,7 @@ def test_the_record_chose_by_validation_and_holds_a_control_for_every_strategy_t
 
 
 def test_the_costs_say_who_asks_live():
-    costs = read_record(nb12_costs.__name__).set_index("entry")
+    costs = read_record(records_costs.__name__).set_index("entry")
     assert set(costs.index) == {name for name, entry in ENTRIES.items() if entry.teacher}
     for name, row in costs.iterrows():
         assert (row.each_step > 0) == ENTRIES[name].live, name

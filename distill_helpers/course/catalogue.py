@@ -31,7 +31,7 @@ class Lesson:
         return root is not None and (root / "notebooks" / "src" / f"{self.stem}.py").exists()
 
 
-_BIG, _SMALL, _DISTIL, _APPLY = "The big model", "The small student", "Distillation", "Applications"
+_BIG, _SMALL, _DISTIL, _APPLY, _YOURS = "The big model", "The small student", "Distillation", "Applications", "Yours"
 LESSONS = [
     Lesson("00", "start_here", "Start", "check your set-up, see the map, learn to read a verdict"),
     Lesson("01", "counting_the_big_mlp", _BIG, "parameters, FLOPs and memory, counted by hand and by machine"),
@@ -42,18 +42,20 @@ LESSONS = [
     Lesson("06", "sharing_and_low_rank", _SMALL, "what sharing and factorising save, and what they cost"),
     Lesson("07", "soft_targets", _DISTIL, "temperature, dark knowledge, four regimes, all controls"),
     Lesson("08", "supervised_strategies", _DISTIL, "robust, attentive, correcting and smooth students"),
-    Lesson("09", "label_free_and_data_free", _DISTIL, "learning from a teacher without labels, then without data"),
-    Lesson("10", "discriminative_distillation", _DISTIL, "a critic judges the student's answers"),
-    Lesson("11", "robust_students", _DISTIL, "Dropout, Mixup, Softmax and Marginal Loss"),
-    Lesson("12", "strategy_tournament", _DISTIL, "every strategy, one budget, many seeds"),
-    Lesson("13", "mnist", _APPLY, "all of MNIST"),
-    Lesson("14", "svhn", _APPLY, "house numbers"),
-    Lesson("15", "cifar10", _APPLY, "small photographs in ten classes"),
-    Lesson("16", "imagenet", _APPLY, "many classes"),
-    Lesson("17", "coco_detection", _APPLY, "finding objects"),
-    Lesson("18", "language_model", _APPLY, "the next character"),
-    Lesson("19", "speech_recognition", _APPLY, "spoken digits"),
-    Lesson("20", "the_verdicts", "The verdicts", "the ledger of all claims"),
+    Lesson("09", "features_and_relations", _DISTIL, "hidden layers and likenesses: what each strategy keeps of the teacher"),
+    Lesson("10", "label_free_and_data_free", _DISTIL, "learning from a teacher without labels, then without data"),
+    Lesson("11", "discriminative_distillation", _DISTIL, "a critic judges the student's answers"),
+    Lesson("12", "robust_students", _DISTIL, "Dropout, Mixup, Softmax and Marginal Loss"),
+    Lesson("13", "strategy_tournament", _DISTIL, "every strategy, one budget, many seeds"),
+    Lesson("14", "mnist", _APPLY, "all of MNIST"),
+    Lesson("15", "svhn", _APPLY, "house numbers"),
+    Lesson("16", "cifar10", _APPLY, "small photographs in ten classes"),
+    Lesson("17", "imagenet", _APPLY, "many classes"),
+    Lesson("18", "coco_detection", _APPLY, "finding objects"),
+    Lesson("19", "language_model", _APPLY, "the next character"),
+    Lesson("20", "speech_recognition", _APPLY, "spoken digits"),
+    Lesson("21", "your_own_task", _YOURS, "does distillation help on your data, and which kind?"),
+    Lesson("22", "the_verdicts", _YOURS, "the ledger of all claims"),
 ]
 
 

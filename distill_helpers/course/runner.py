@@ -1,7 +1,9 @@
 """Running the notebooks: python -m distill_helpers.course.runner sync | check | course | record | recertify [NN ...]"""
 
 import argparse
+import contextlib
 import csv
+import importlib
 import os
 import pkgutil
 import sys
@@ -12,7 +14,8 @@ from pathlib import Path
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from distill_helpers.checks import InputError, one_of
-from distill_helpers.course import recorded, sync
+from distill_helpers.course import lessons, sync
+from distill_helpers.course.catalogue import LESSONS
 from distill_helpers.course.paths import repository
 from distill_helpers.course.records import parse_shard, problem_of, recertify, record, submit
 from distill_helpers.course.speed import children_seconds, machine_probe
@@ -25,7 +28,7 @@ def main(arguments=None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="runner", description=__doc__)
     parser.add_argument("command", choices=("sync", "check", "course", "record", "recertify"))
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="notebook numbers; all by default")
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="notebook numbers, for records their names as well; all by default")
     given = parser.parse_args(arguments)
     os.environ["DISTILL_UNATTENDED"] = "1"
     commands = {"sync": run_sync, "check": run_check, "course": run_course, "record": run_record, "recertify": run_recertify}
@@ -124,14 +127,27 @@ def run_recertify(numbers) -> int:
     return 1 if problems or not chosen else 0
 
 
-def recorded_runs(numbers) -> list[str]:
-    """The modules of the recorded runs of the notebooks named, all by default; says so where there are none."""
-    names = [f"{recorded.__name__}.{m.name}" for m in pkgutil.iter_modules(recorded.__path__)]
-    chosen = [n for n in names if not numbers or n.rpartition(".nb")[2][:2] in numbers]
+def recorded_runs(wanted) -> list[str]:
+    """The modules of the recorded runs wanted, all by default: by notebook number, lesson or record; says so where there are none."""
+    names = records_of_lessons()
+    chosen = [n for n, called in names.items() if not wanted or called & set(wanted)]
     if not chosen:
-        known = ", ".join(sorted({n.rpartition(".nb")[2][:2] for n in names}))
-        print(f"no recorded run belongs to {' '.join(numbers)}; there are some for {known}")
+        known = ", ".join(sorted({number for called in names.values() for number in called if number.isdigit()}))
+        print(f"no recorded run belongs to {' '.join(wanted)}; there are some for {known}")
     return chosen
+
+
+def records_of_lessons() -> dict[str, set[str]]:
+    """{module of a recorded run: what it may be called by}: its notebook's number, its lesson's name, its own. In the course's order."""
+    found = {}
+    for lesson in LESSONS:
+        with contextlib.suppress(ModuleNotFoundError):
+            package = importlib.import_module(f"{lessons.__name__}.{lesson.name}")
+            for module in pkgutil.iter_modules(package.__path__):
+                if module.name.startswith("records_"):
+                    record_name = f"{lesson.name}_{module.name.removeprefix('records_')}"
+                    found[f"{package.__name__}.{module.name}"] = {lesson.number, lesson.name, record_name}
+    return found
 
 
 def _switched_on(name: str) -> bool:

@@ -8,8 +8,8 @@ from torch import nn
 
 from distill_helpers.checks import InputError, one_of
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.hard_labels import HardLabels
-from distill_helpers.strategies.schedule import Stages
+from distill_helpers.strategies.contract.schedule import Stages
+from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training import plan as planning
 from distill_helpers.training.checkpoint import Checkpoint, refuse_another
 from distill_helpers.training.device import allow_fast_matmul, pick_device

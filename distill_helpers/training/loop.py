@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map
 from distill_helpers.checks import InputError
 from distill_helpers.models.outputs import outputs_of
 from distill_helpers.strategies.contract import Batch, Strategy, Task
-from distill_helpers.strategies.schedule import with_numbers
+from distill_helpers.strategies.contract.schedule import with_numbers
 from distill_helpers.training.asked import AskedTeacher, Counter
 from distill_helpers.training.device import precision_context, synchronize
 from distill_helpers.training.fleet import Fleet, Student, clip_each, clip_values, mapped

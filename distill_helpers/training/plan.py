@@ -10,8 +10,8 @@ from distill_helpers.checks import InputError
 from distill_helpers.data import ImageSet, Pool, from_dataset, make_views
 from distill_helpers.models.outputs import Outputs
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.schedule import Grid, Stages
-from distill_helpers.strategies.wrapper import Wrapper
+from distill_helpers.strategies.contract.schedule import Grid, Stages
+from distill_helpers.strategies.contract.wrapper import Wrapper
 from distill_helpers.training.by_value import short_hash
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Stage

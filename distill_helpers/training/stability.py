@@ -5,7 +5,7 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from distill_helpers.checks import InputError, positive, whole
 from distill_helpers.data.pool import Pool
-from distill_helpers.strategies.divergences import cross_entropy
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training.randomness import build_seeded, data_order
 
 

@@ -30,7 +30,7 @@ print("ready for every notebook:", ready)
 # %% [markdown]
 # ## The map
 #
-# Every notebook runs on its own, first, from a fresh kernel. If you have an hour, read 01 and 07. If you have a minute, read 20.
+# Every notebook runs on its own, first, from a fresh kernel. If you have an hour, read 01 and 07. If you have a minute, read 22.
 
 # %%
 dh.course_map()

@@ -283,4 +283,4 @@ dh.check("01.3", training_bytes)
 # - A. Krizhevsky, I. Sutskever, G. Hinton, *ImageNet Classification with Deep Convolutional Neural Networks*, NIPS 2012.
 # - D. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015.
 #
-# **Next:** [07 · Soft targets](07_soft_targets.ipynb), where the big MLP becomes a teacher.
+# **Next:** [02 · Fitting anything](02_fitting_anything.ipynb).

@@ -91,7 +91,7 @@ print("on new digits no seed is better than 15 %:", bool((new < 0.15).all()))
 
 # %%
 from distill_helpers.course.records import agrees
-from distill_helpers.course.recorded import nb02_memorise as memorise, nb02_quality as quality
+from distill_helpers.course.lessons.fitting_anything import records_memorise as memorise, records_quality as quality
 
 memory = dh.read_record(memorise.__name__)
 cell = {"kind": "random labels", "examples": 500, "width": 32, "depth": 1}

@@ -237,7 +237,7 @@ c14 = dh.claim("C14", "03").judge(
 
 # %%
 from distill_helpers.course.records import agrees
-from distill_helpers.course.recorded import nb03_depth as depths, nb03_rates as rates
+from distill_helpers.course.lessons.exploding_and_vanishing_gradients import records_depth as depths, records_rates as rates
 
 depth_record = dh.read_record(depths.__name__)
 live = [row | {"kind": "plain", "depth": 4} for row in depths.run({"kind": "plain", "depth": 4})]

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 import distill_helpers as dh
 from distill_helpers import measure
-from distill_helpers.course.recorded import nb04_factorial as factorial
+from distill_helpers.course.lessons.taming_deep_networks import records_factorial as factorial
 from distill_helpers.models.initialise import orthogonal
 from distill_helpers.training.fleet import clip_each
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import distill_helpers as dh
 from distill_helpers import measure
-from distill_helpers.course.recorded import nb05_ablation as ablation, nb05_bottleneck as bottleneck
+from distill_helpers.course.lessons.the_residual_student import records_ablation as ablation, records_bottleneck as bottleneck
 from distill_helpers.models import PlainPerceptron
 from distill_helpers.models.residual_student import ResidualBlock
 from distill_helpers.strategies import HardLabels

@@ -11,7 +11,7 @@ import torch
 import distill_helpers as dh
 from distill_helpers import measure
 from distill_helpers.counting import measured_flops, measured_parameters
-from distill_helpers.course.recorded import nb06_low_rank as low_rank, nb06_sharing as sharing
+from distill_helpers.course.lessons.sharing_and_low_rank import records_low_rank as low_rank, records_sharing as sharing
 from distill_helpers.course.records import agrees
 from distill_helpers.course.teachers import big_teacher
 from distill_helpers.models.factored import truncate_hidden, truncated
@@ -223,7 +223,7 @@ for rank in low_rank.RANKS:
 from distill_helpers.course.paths import cache_dir
 from distill_helpers.models.hashed import HashedMLP
 
-regimes = dh.read_record("distill_helpers.course.recorded.nb07_regimes")
+regimes = dh.read_record("distill_helpers.course.lessons.soft_targets.records_regimes")
 student = regimes[(regimes.regime == "all labels") & (regimes.arm == "soft targets")].accuracy.mean()
 shown = {"teacher": (big, measure.accuracy(big(digits.test.x), digits.test.labels).item()),
          "rank 32": (truncate_hidden(big, 32), tuned(32, "distilled").mean()), "rank 8": (truncate_hidden(big, 8), tuned(8, "distilled").mean()),

@@ -26,7 +26,7 @@ views = dh.make_views(digits.train, views=32, shift=2)
 print([len(part) for part in digits], tuple(views.pixels.shape))
 
 # %%
-from distill_helpers.course.recorded import nb07_regimes as regimes
+from distill_helpers.course.lessons.soft_targets import records_regimes as regimes
 from distill_helpers.course.teachers import TEACHER
 from distill_helpers.training.randomness import build_seeded
 
@@ -111,7 +111,7 @@ for T in (1.0, 4.0, 16.0):
 # From here on the loss comes from the package: `SoftTargets(temperature, weight)` adds `weight` times this and `1 − weight` times cross-entropy on the labels. It is the same function:
 
 # %%
-from distill_helpers.strategies.divergences import kl_from_logits
+from distill_helpers.strategies.contract.divergences import kl_from_logits
 
 same = torch.allclose(soft_target_loss(s, t, 4.0), 4.0**2 * kl_from_logits(t, s, 4.0))
 print("the notebook's loss equals the package's:", same)
@@ -260,9 +260,9 @@ for regime in ("200 labels", "all labels", "unlabelled"):
 # Choosing T and the weight is tuning, so it happens on the validation digits. The grid was recorded too, all weights of a temperature in one stack. The framed cell is the best. At weight 0 the teacher is silent, so that column must not depend on T.
 
 # %%
-from distill_helpers.course.recorded import nb07_grid
+from distill_helpers.course.lessons.soft_targets import records_grid
 
-grid = dh.read_record(nb07_grid.__name__)
+grid = dh.read_record(records_grid.__name__)
 def cells(regime):
     return grid[grid.regime == regime].pivot_table(index="temperature", columns="weight", values="accuracy")
 
@@ -283,7 +283,7 @@ print("weight 0 does not depend on T:", bool(cells("200 labels")[0.0].max() - ce
 
 # %%
 dh.explore(draw_grid, alt="Validation accuracy over temperature and weight", regime=dh.Choice(("200 labels", "all labels")),
-           temperature=dh.Choice(nb07_grid.TEMPERATURES, 2.0), weight=dh.Choice(nb07_grid.WEIGHTS, 0.9))
+           temperature=dh.Choice(records_grid.TEMPERATURES, 2.0), weight=dh.Choice(records_grid.WEIGHTS, 0.9))
 
 # %% [markdown]
 # ## Distil first, then train on?
@@ -406,4 +406,4 @@ dh.check("07.3", my_shuffled_teacher)
 # - L. Yuan et al., *Revisiting Knowledge Distillation via Label Smoothing Regularization*, CVPR 2020.
 # - S. Stanton et al., *Does Knowledge Distillation Really Work?*, NeurIPS 2021.
 #
-# **Next:** [20 · The verdicts](20_the_verdicts.ipynb).
+# **Next:** [08 · Supervised strategies](08_supervised_strategies.ipynb).

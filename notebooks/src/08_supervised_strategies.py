@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 import distill_helpers as dh
 from distill_helpers import measure
-from distill_helpers.course.recorded import nb08_robust as robust, nb08_signals as signals
+from distill_helpers.course.lessons.supervised_strategies import records_robust as robust, records_signals as signals
 from distill_helpers.strategies import (
     AdjustedTargets, AttentionTransfer, Batch, GradientAttention, HardLabels, JacobianMatching, LabelSmoothing, Relabelled,
     RobustDistillation, SoftTargets, VirtualAdversarial)
@@ -183,7 +183,7 @@ print("robust minus standard teacher, on clean digits:", dh.paired(under(ard, "a
 # the teacher's.
 
 # %%
-from distill_helpers.strategies.attention_transfer import attention_map
+from distill_helpers.strategies.features.attention_transfer import attention_map
 
 def where_it_looks(feature):
     q = feature.square().sum(1).flatten(1)
@@ -258,7 +258,7 @@ print("attention transfer", gain("maps, 200 labels", "attention transfer"))
 # teacher: where it is sure and contradicts, its answer becomes the label (Lee 2013; Reed et al. 2015). Which is right depends on who errs.
 
 # %%
-from distill_helpers.strategies.adjusted_targets import shifted
+from distill_helpers.strategies.outputs.adjusted_targets import shifted
 
 def shift(logits, labels):
     rows, first, moved = torch.arange(len(logits)), logits.argmax(-1), logits.clone()
@@ -383,7 +383,7 @@ c12.table()
 
 # %% [markdown]
 # So half of it is true, but for another reason. Labels may go where a *teacher* answers, because it knew them. Yet robust distillation, relabelling and probability shift are built on labels, and raw data without the teacher's signals fall far
-# behind. The article's two terms look swapped; [09](09_label_free_and_data_free.ipynb) takes the other half.
+# behind. The article's two terms look swapped; [10](10_label_free_and_data_free.ipynb) takes the other half.
 
 # %% [markdown]
 # ## Remember
@@ -441,4 +441,4 @@ dh.check("08.3", my_attention_map)
 # - S. Srinivas, F. Fleuret, *Knowledge Transfer with Jacobian Matching*, ICML 2018.
 # - T. Miyato, S. Maeda, M. Koyama, S. Ishii, *Virtual Adversarial Training*, TPAMI 2018.
 #
-# **Next:** [09 · Label-free and data-free](09_label_free_and_data_free.ipynb).
+# **Next:** [10 · Label-free and data-free](10_label_free_and_data_free.ipynb). To come: 09 · Features and relations.

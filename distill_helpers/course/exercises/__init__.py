@@ -1,22 +1,25 @@
 """Exercises: ``check("07.1", my_function)`` says passed, or names the likely mistake."""
 
 import importlib
-import pkgutil
+import importlib.util
+from dataclasses import replace
 
 from distill_helpers.checks import one_of
+from distill_helpers.course.catalogue import LESSONS
 from distill_helpers.course.exercises.grading import Exercise, Mistake, grade
 
 __all__ = ["Exercise", "Mistake", "all_exercises", "check"]
 
 
 def all_exercises() -> dict[str, Exercise]:
-    """Every exercise of the course by id; each notebook's are in the module nbNN."""
+    """Every exercise of the course by id, the number of its notebook before its own; each lesson's are in course/lessons/."""
     found = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("nb"):
-            for exercise in importlib.import_module(f"{__name__}.{module.name}").EXERCISES:
-                found[exercise.id] = exercise
-    return dict(sorted(found.items()))
+    for lesson in LESSONS:
+        room = f"distill_helpers.course.lessons.{lesson.name}"
+        if importlib.util.find_spec(room) and importlib.util.find_spec(f"{room}.exercises"):
+            for exercise in importlib.import_module(f"{room}.exercises").EXERCISES:
+                found[f"{lesson.number}.{exercise.id}"] = replace(exercise, id=f"{lesson.number}.{exercise.id}")
+    return found
 
 
 def check(exercise_id: str, answer) -> None:

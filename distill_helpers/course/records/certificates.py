@@ -19,6 +19,7 @@ import torch
 
 from distill_helpers.checks import InputError, positive, whole
 from distill_helpers.course.records.files import CERTIFICATES, Entry, as_text, canonical, write
+from distill_helpers.course.records.moved import known_there
 from distill_helpers.course.records.reading import read_certificates, stamp_of, survey
 from distill_helpers.course.records.recording import PROVENANCE, at_once, run_setting, where
 
@@ -36,7 +37,8 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
     module's TOLERANCE. Columns that the module calls VOLATILE are left out. Where everything agrees, all entries of the record are
     certified; where something does not, its kind stays stale, and so do the kinds that were not run; what agreed is certified.
     Entries whose manifest says that they cannot be made again are never certified. before: a checkout of the code that made the
-    rows; the slice is then run by that code too, here, and the two must give the same digits, whatever machine the rows are from.
+    rows. Entries whose code there is the same as here, whatever modules it lies in, are certified by that alone; the slice of the others
+    is run by that code too, here, and the two must give the same digits, whatever machine the rows are from.
     """
     positive("minutes", minutes)
     whole("workers", workers)
@@ -44,8 +46,10 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
         raise InputError(f"before must be a checkout of the course, but {str(before)!r} holds no distill_helpers.")
     before = before and Path(before).resolve()
     results, todo = {}, {}
-    for name in module_names:
-        found = survey(name, folder)
+    surveys = {name: survey(name, folder) for name in module_names}
+    moved, named = _certify_what_only_moved(surveys, before) if before else ({}, {})
+    for name, found in surveys.items():
+        found.stale = [s for s in found.stale if s not in moved.get(name, ())]
         waiting = [s for s in found.stale if not found.entries[s].manifest["made"].get("unrepeatable")]
         wrong = _what_else(found, waiting)
         if CERTIFICATES in found.damaged:
@@ -53,19 +57,48 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
         elif waiting:
             todo[name] = found, waiting, wrong
         else:
-            results[found.name] = "nothing to do" + wrong
+            results[found.name] = (_same(moved[name]) if moved.get(name) else "nothing to do") + wrong
     slices = _slices({name: (found, waiting) for name, (found, waiting, _) in todo.items()}, 60 * minutes * workers / (2 if before else 1))
     until = time.time() + 60 * minutes
     jobs = []
     for name, stems in slices.items():
         found = todo[name][0]
-        jobs.append((name, [(found.entries[s], _codes_of(found, s)) for s in stems], until, exact, before))
+        entries = [(found.entries[s], {code for code, _ in _stamps_of(found, s)}) for s in stems]
+        jobs.append((name, entries, until, exact, before, named.get(name, name)))
     jobs.sort(key=lambda job: -sum(_seconds(entry) for entry, _ in job[1]))
     for name, checked in at_once(_check_one_record, jobs, workers):
         found, waiting, wrong = todo[name]
-        results[found.name] = _certify(name, found, waiting, checked, "the code before, run here" if before else "the rows") + wrong
+        said = _certify(name, found, waiting, checked, "the code before, run here" if before else "the rows") + wrong
+        results[found.name] = (_same(moved[name]) + "; " if moved.get(name) else "") + said
         print(f"{found.name}: {results[found.name]}", flush=True)
     return results
+
+
+def _certify_what_only_moved(surveys, before) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Certify the stale entries whose code in the checkout ``before`` made them and is the same as today's.
+
+    Returns {module name: their stems} and {module name: what the module that made its entries is called there}.
+    """
+    settings = [found.settings[s] for found in surveys.values() for s in found.stale]
+    there, moved, named = known_there(before, settings) if settings else {}, {}, {}
+    for name, found in surveys.items():
+        if CERTIFICATES in found.damaged:
+            continue
+        for stem in found.stale:
+            key = canonical(found.settings[stem])
+            for code, data in sorted(_stamps_of(found, stem)):
+                for module, today in there.get((key, code), ()):
+                    named[name] = module
+                    if (today, data) == (found.today[stem], found.data) and stem not in moved.setdefault(name, []):
+                        moved[name].append(stem)
+        if moved.get(name):
+            _write_certificate(found, moved[name], "the code before: the same definitions, module names apart", [])
+            print(f"{found.name}: {_same(moved[name])}", flush=True)
+    return moved, named
+
+
+def _same(stems) -> str:
+    return f"{len(stems)} entries certified, since their code is the same as before"
 
 
 def _what_else(found, waiting) -> str:
@@ -74,17 +107,17 @@ def _what_else(found, waiting) -> str:
     said = ""
     if never:
         reason = found.entries[never[0]].manifest["made"]["unrepeatable"]
-        said += f"; {len(never)} entries cannot be made again ({reason}): `make record {found.name[:2]}`"
+        said += f"; {len(never)} entries cannot be made again ({reason}): `make record {found.name}`"
     if found.missing or found.damaged:
-        said += f"; {len(found.missing) + len(found.damaged)} entries are missing or damaged: `make record {found.name[:2]}`"
+        said += f"; {len(found.missing) + len(found.damaged)} entries are missing or damaged: `make record {found.name}`"
     return said
 
 
-def _codes_of(found, stem) -> set[str]:
-    """Hashes of the code that made an entry, and of all that was certified for it."""
+def _stamps_of(found, stem) -> set[tuple[str, str]]:
+    """(hash of code, hash of data) that made an entry, and those that were certified for it."""
     made = found.entries[stem].manifest
     stamps = [c["entries"].get(stem) for c in read_certificates(found.folder)]
-    return {made["made"]["code_hash"]} | {stamp[1] for stamp in stamps if stamp and stamp[0] == made["sha256"][:16]}
+    return {(made["made"]["code_hash"], made["made"]["data_hash"])} | {tuple(s[1:]) for s in stamps if s and s[0] == made["sha256"][:16]}
 
 
 def _seconds(entry) -> float:
@@ -120,8 +153,8 @@ def kind_of(module_name: str, setting: dict) -> str:
 
 def _check_one_record(job):
     """(module name, [what came out of each entry that there was time for]); the first is always run."""
-    module_name, entries, until, exact, before = job
-    checked, old = [], _OldCode(before, module_name) if before else None
+    module_name, entries, until, exact, before, named_before = job
+    checked, old = [], _OldCode(before, named_before) if before else None
     for entry, codes in entries:
         if checked and time.time() + _seconds(entry) * (2 if before else 1) > until:
             continue
@@ -215,6 +248,16 @@ def _gap(a, b) -> float:
     return max((abs(float(x) - float(y)) for x, y in pairs), default=0.0)
 
 
+def _write_certificate(found, stems, compared_with, compared, worst=None) -> None:
+    """Add a certificate for these entries to those of the record."""
+    certificate = {
+        "date": datetime.date.today().isoformat(), **where(), "compared_with": compared_with, "slice": compared, "largest_gap": worst or {},
+        "entries": {s: stamp_of(found.entries[s], found.today[s], found.data) for s in stems},
+    }  # fmt: skip
+    kept = read_certificates(found.folder)
+    write(found.folder / CERTIFICATES, json.dumps([*kept, certificate], ensure_ascii=False, indent=1) + "\n")
+
+
 def _certify(module_name, found, waiting, checked, compared_with) -> str:
     """Write the certificate for what agreed, beside those before it; what came out, in words."""
     failed = [c for c in checked if c["problem"]]
@@ -226,18 +269,11 @@ def _certify(module_name, found, waiting, checked, compared_with) -> str:
         for column, gap in one["gaps"].items():
             worst[column] = max(worst.get(column, 0.0), gap)
     if good:
-        certificate = {
-            "date": datetime.date.today().isoformat(), **where(), "compared_with": compared_with,
-            "slice": [{"setting": c["setting"], "exact": c["exact"]} for c in agreed],
-            "largest_gap": worst,
-            "entries": {s: stamp_of(found.entries[s], found.today[s], found.data) for s in good},
-        }  # fmt: skip
-        kept = read_certificates(found.folder)
-        write(found.folder / CERTIFICATES, json.dumps([*kept, certificate], ensure_ascii=False, indent=1) + "\n")
+        _write_certificate(found, good, compared_with, [{"setting": c["setting"], "exact": c["exact"]} for c in agreed], worst)
     exact = "to the last digit" if not worst else "within tolerance, at most " + ", ".join(f"{g:.3g} in {c}" for c, g in worst.items())
     said = f"{len(agreed)} entries run again agree {exact}; {len(good)} of {len(waiting)} certified" if agreed else "nothing agrees"
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        said += f". STALE: {failed[0]['problem']}{more}; {len(waiting) - len(good)} entries stay stale: `make record {found.name[:2]}`"
+        said += f". STALE: {failed[0]['problem']}{more}; {len(waiting) - len(good)} entries stay stale: `make record {found.name}`"
     return said
 

@@ -87,14 +87,13 @@ def read_certificates(folder: Path) -> list[dict]:
 def whole_record(module_name: str, folder: Path | None = None) -> Survey:
     """The survey of a record that can be read. Raises DamagedRecord or StaleRecord, which say what is wrong and what to do."""
     found = survey(module_name, folder)
-    number = found.name[:2]
-    anew = f"`make record {number}` makes what is not right anew, and leaves the rest"
+    anew = f"`make record {found.name}` makes what is not right anew, and leaves the rest"
     if found.foreign:
         raise DamagedRecord(f"{found.name}: {_some(found.foreign)} belongs to no setting of the record; delete it, or enter its setting again.")
     if found.damaged:
         what, why = next(iter(found.damaged.items()))
         more = f", and {len(found.damaged) - 1} more" if len(found.damaged) > 1 else ""
-        do = f"`git checkout` it, or delete it and run `make recertify {number}`" if what == CERTIFICATES else f"`git checkout` it, or {anew}"
+        do = f"`git checkout` it, or delete it and run `make recertify {found.name}`" if what == CERTIFICATES else f"`git checkout` it, or {anew}"
         raise DamagedRecord(f"{found.name} is damaged: {why}{more}; {do}.")
     if found.missing:
         count = f"{len(found.missing)} of {len(found.settings)} entries"
@@ -103,8 +102,8 @@ def whole_record(module_name: str, folder: Path | None = None) -> Survey:
         entries = [found.entries[s] for s in found.stale]
         what = "data" if any(e.manifest["made"]["data_hash"] != found.data for e in entries) else "code"
         count = f"{len(found.stale)} of {len(found.settings)} entries"
-        raise StaleRecord(f"{found.name} was made by other {what} than today's ({count}: {_some(found.stale)}); `make recertify {number}` "
-                          f"finds out whether its numbers still stand, and `make record {number}` makes those entries anew.")  # fmt: skip
+        raise StaleRecord(f"{found.name} was made by other {what} than today's ({count}: {_some(found.stale)}); `make recertify {found.name}` "
+                          f"finds out whether its numbers still stand, and `make record {found.name}` makes those entries anew.")  # fmt: skip
     return found
 
 

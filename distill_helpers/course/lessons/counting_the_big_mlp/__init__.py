@@ -1,0 +1,1 @@
+"""The lesson on counting the big MLP."""

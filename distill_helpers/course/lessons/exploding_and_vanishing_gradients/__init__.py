@@ -1,0 +1,1 @@
+"""The lesson on exploding and vanishing gradients."""

@@ -1,0 +1,1 @@
+"""The lesson on distilling without labels and without data."""

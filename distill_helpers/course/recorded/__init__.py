@@ -1,1 +1,0 @@
-"""Recorded runs, one a file: NAME, DATA, SETTINGS and run(setting)."""

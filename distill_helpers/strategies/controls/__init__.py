@@ -1,0 +1,1 @@
+"""Controls: what remains of a gain when the teacher's knowledge is taken away."""

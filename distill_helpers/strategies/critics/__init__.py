@@ -1,0 +1,1 @@
+"""Strategies in which a critic judges the student's answers."""

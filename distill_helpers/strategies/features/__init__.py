@@ -1,0 +1,1 @@
+"""Strategies on hidden layers: the student's features stand beside the teacher's."""

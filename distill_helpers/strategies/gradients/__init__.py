@@ -1,0 +1,1 @@
+"""Strategies on slopes: how answers change with the input."""

@@ -1,0 +1,1 @@
+"""Strategies on relations: how the examples of a batch stand to each other."""

@@ -1,0 +1,1 @@
+"""Strategies for robust and general students: attacks, smoothness, blends, dropout, margins."""
