@@ -82,7 +82,7 @@ FAULTS = [
     ("kinds", "the opposite without being sure", "    if high < 0:\n        return OPPOSITE", "    if low < -m:\n        return OPPOSITE"),
     ("kinds", "too small supports", "(any_size and word == SMALL)", "word == SMALL"),
     ("kinds", "open goes against", "False if word in (NONE, OPPOSITE) else None", "False if word != SMALL else None"),
-    ("kinds", "by m against at m", 'True if low > m else False if high < m else None\n    if kind == "not', 'True if low > m else False\n    if kind == "not'),
+    ("kinds", "by m never open", "return True if low > m else False if high < m else None", "return low > m"),
     ("kinds", "not worse turned round", "return True if low > -m else", "return True if high > -m else"),
     ("kinds", "same on one side only", "-m < low and high < m else False", "high < m else False"),
 ]

@@ -4,6 +4,7 @@ from distill_helpers.measure.calibration import accuracy, agreement, brier, ece,
 from distill_helpers.measure.crossed import two_way
 from distill_helpers.measure.distributions import class_shares, total_variation
 from distill_helpers.measure.families import simultaneous
+from distill_helpers.measure.formatting import formatted
 from distill_helpers.measure.gradients import LayerNorms, jacobian_spectrum, layer_norms
 from distill_helpers.measure.latency import Deployed, export_model, measure_in_fresh_process
 from distill_helpers.measure.representation import effective_rank, linear_cka, linear_probe
@@ -12,7 +13,7 @@ from distill_helpers.measure.spread import distance_from_median, spread_ratio, s
 from distill_helpers.measure.statistics import Difference, as_chance, half_width, interval, paired, unpaired
 
 __all__ = ["Deployed", "Difference", "LayerNorms", "accuracy", "agreement", "as_chance", "attack_strength", "brier",
-           "class_shares", "distance_from_median", "ece", "effective_rank", "entropy", "export_model", "fgsm", "half_width",
+           "class_shares", "distance_from_median", "ece", "effective_rank", "entropy", "export_model", "fgsm", "formatted", "half_width",
            "interval", "jacobian_spectrum", "layer_norms", "linear_cka", "linear_probe", "measure_in_fresh_process", "nll",
            "paired", "pgd", "reliability", "robust_accuracy", "simultaneous", "spread_ratio", "spread_within",
            "total_variation", "transfer_accuracy", "two_way", "unpaired"]  # fmt: skip

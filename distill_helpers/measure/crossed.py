@@ -87,7 +87,7 @@ def two_way(a, b=None, confidence: float = 0.95, name: str = "", shared: bool = 
     mean, half = float(a.mean() - b.mean()), float(quantile(df) * np.sqrt(variance))
     parts = {source: max(float(value), 0.0) for source, value in parts.items()}
     total = sum(parts.values())
-    reach = {source: float(quantile(free) * np.sqrt(value)) for source, (value, free) in alone.items()}
+    reach = {source: (float(quantile(free) * np.sqrt(value)), free) for source, (value, free) in alone.items()}
     both = correlation(a.mean(1), b.mean(1)) if len(a) == len(b) else None
     return Difference(mean, mean - half, mean + half, len(values), confidence, method, float(a.mean()), float(b.mean()), values, name, float(df),
                       both, {k: v / total if total else 0.0 for k, v in parts.items()}, diverged, reach)  # fmt: skip

@@ -33,9 +33,8 @@ def simultaneous(differences: dict, confidence: float = 0.95) -> dict:
         # what t says of its own degrees of freedom gives the standard error; the family's quantile gives the width
         error = d.half / stdtrit(d.df or d.n - 1, 0.5 + d.confidence / 2)
         half = max(critical * error, d.half if d.confidence == confidence else 0)
-        wider = {source: value * half / d.half for source, value in d.reach.items()} if d.half else d.reach
         method = f"{d.method}, simultaneous over {len(differences)}"
-        found[name] = replace(d, low=d.mean - half, high=d.mean + half, confidence=confidence, method=method, reach=wider)
+        found[name] = replace(d, low=d.mean - half, high=d.mean + half, confidence=confidence, method=method, reach={})
     return found
 
 

@@ -14,7 +14,7 @@ class Difference:
     values: the differences, one a replicate (unpaired: the smaller arm about the other's mean). n: replicates, of the smaller arm. a_mean, b_mean:
     the two means; ``interval`` gives the same with b = 0. df: degrees of freedom of Student's t. correlation: of a and b over replicates, which
     is what pairing lives on. sources: {"replicates", "examples", "rest": share of the mean's variance}. diverged: replicates in which an arm
-    diverged and counts as guessing. reach: {source: half-width of the interval when that source is left out}.
+    diverged and counts as guessing. reach: {source: (half-width, degrees of freedom) when that source is left out}.
     """
 
     mean: float
@@ -56,15 +56,15 @@ class Difference:
         if not self.reach:
             raise InputError(f"source must be one of several that an interval rests on, but this one ({self.method}) rests on replicates alone.")
         one_of("source", source, tuple(self.reach))
-        half = self.reach[source]
-        return replace(self, low=self.mean - half, high=self.mean + half, method=f"{self.method}, without {source}", reach={}, sources={})
+        half, df = self.reach[source]
+        return replace(self, low=self.mean - half, high=self.mean + half, df=df, method=f"{self.method}, without {source}", reach={}, sources={})
 
     def times(self, factor: float) -> "Difference":
         """The same in other units, 100 for points of a fraction; -1 turns it round."""
         finite_number("factor", factor)
         low, high = sorted((factor * self.low, factor * self.high))
         return replace(self, mean=factor * self.mean, low=low, high=high, a_mean=factor * self.a_mean, b_mean=factor * self.b_mean,
-                       values=factor * self.values, reach={k: abs(factor) * v for k, v in self.reach.items()})  # fmt: skip
+                       values=factor * self.values, reach={k: (abs(factor) * half, df) for k, (half, df) in self.reach.items()})  # fmt: skip
 
     def __str__(self):
         unit = "seeds" if self.method in ("t", "bootstrap", "Pitman-Morgan") else "replicates"

@@ -1,4 +1,4 @@
-"""Verdicts are computed from evidence, printed without moving numbers, and recorded without losing any."""
+"""The first edition's verdicts, while lessons still use them: computed from evidence, printed without moving numbers, never lost."""
 
 import inspect
 import json
@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill_helpers.checks import InputError
-from distill_helpers.course import verdicts
+from distill_helpers.course import first_edition as module
 from distill_helpers.course.claims import CLAIMS
-from distill_helpers.course.ledger import UNTESTED, ledger
+from distill_helpers.course.first_edition import Evidence, decide, fact, first_edition, measured
+from distill_helpers.course.ledger import FIRST, UNTESTED, ledger
 from distill_helpers.course.paths import repository
-from distill_helpers.course.verdicts import Evidence, claim, decide, fact, measured, read_verdicts
+from distill_helpers.course.verdicts import read_verdicts
 from distill_helpers.measure import paired
 
 YES, NO, OPEN = (Evidence("made up", holds) for holds in (True, False, None))
@@ -53,7 +54,7 @@ def test_properties_of_a_verdict(stated, corrected):
 
 
 def test_no_argument_takes_a_verdict():
-    for function in (claim, verdicts.Judge.judge, fact, measured, decide):
+    for function in (first_edition, module.Judge.judge, fact, measured, decide):
         assert not {"verdict", "word", "result", "outcome"} & set(inspect.signature(function).parameters)
 
 
@@ -66,7 +67,7 @@ def test_an_interval_is_held_against_its_margin():
 
 def test_judging_prints_a_stable_line_and_records_the_numbers(own_results, capsys):
     gain = paired(np.array([0.51, 0.52, 0.53]), np.array([0.4, 0.4, 0.42]))
-    verdict = claim("C02", "07").judge([measured("training on gains something", gain)])
+    verdict = first_edition("C02", "07").judge([measured("training on gains something", gain)])
     printed = capsys.readouterr().out
     assert printed.splitlines()[0] == f"C02: HOLDS. {CLAIMS['C02'].text}"
     assert "0.11" not in printed and "yes  training on gains something" in printed
@@ -76,18 +77,19 @@ def test_judging_prints_a_stable_line_and_records_the_numbers(own_results, capsy
 
 
 def test_records_are_replaced_by_key_and_never_lost(own_results):
-    claim("C06", "01").judge([fact("both sides agree", False)])
-    claim("C05", "01", part="as stated").judge([fact("it has six million", False)])
-    claim("C05", "07", part="the ratio").judge([fact("the ratio is 222", True)])
-    claim("C06", "01").judge([fact("both sides agree", True)])
+    first_edition("C06", "01").judge([fact("both sides agree", False)])
+    first_edition("C05", "01", part="as stated").judge([fact("it has six million", False)])
+    first_edition("C05", "07", part="the ratio").judge([fact("the ratio is 222", True)])
+    first_edition("C06", "01").judge([fact("both sides agree", True)])
     rows = read_verdicts(own_results)
     assert [(r["claim"], r["verdict"]) for r in rows] == [("C05", "refuted"), ("C05", "holds"), ("C06", "holds")]
+    assert all(r["edition"] == 1 for r in rows) and {r["lesson"] for r in rows} == {"counting_the_big_mlp", "soft_targets"}
     table = ledger(own_results)
-    assert list(dict.fromkeys(table.claim)) == list(CLAIMS) and len(table) == 23
-    assert (table[table.claim == "C22"].verdict == UNTESTED).all()
+    assert list(dict.fromkeys(table.claim)) == list(CLAIMS) and len(table) == 24
+    assert (table[table.verdict != UNTESTED].edition == FIRST).all() and (table.verdict != UNTESTED).sum() == 3
     (own_results / "verdicts.json").write_text("{ broken")
     with pytest.warns(UserWarning, match="kept as verdicts.damaged.json"):
-        claim("C07", "01").judge([fact("pairs are weights", False)])
+        first_edition("C07", "01").judge([fact("pairs are weights", False)])
     assert (own_results / "verdicts.damaged.json").read_text() == "{ broken"
     assert [r["claim"] for r in read_verdicts(own_results)] == ["C07"]
 
@@ -95,10 +97,10 @@ def test_records_are_replaced_by_key_and_never_lost(own_results):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: claim("C99", "01"), "claim must be one of 'C01'"),
-        (lambda: claim("C06", "07"), "notebook must be one of 01"),
-        (lambda: claim("C06", "01").judge([]), "stated needs at least one"),
-        (lambda: claim("C06", "01").judge(["refuted"]), "stated must hold fact"),
+        (lambda: first_edition("C99", "01"), "claim must be one of 'C01'"),
+        (lambda: first_edition("C06", "77"), "lesson must be a name or a number"),
+        (lambda: first_edition("C06", "01").judge([]), "stated needs at least one"),
+        (lambda: first_edition("C06", "01").judge(["refuted"]), "stated must hold fact"),
         (lambda: fact("it is so", "yes"), "holds must be True or False"),
         (lambda: fact("so", True), "name must say in words"),
         (lambda: measured("a gain of some", 0.3), "difference must come from paired"),
@@ -111,10 +113,9 @@ def test_bad_evidence_is_named(call, words):
 
 
 def test_the_published_verdicts_follow_from_their_own_evidence():
-    """Nobody has edited a word: each published verdict is what its published evidence gives."""
-    words = {v: k for k, v in verdicts.WORDS.items()}
-    rows = json.loads((repository() / "results" / "verdicts.json").read_text(encoding="utf-8"))
-    assert rows
+    """Nobody has edited a word: each published verdict of the first edition is what its published evidence gives."""
+    words = {v: k for k, v in module.WORDS.items()}
+    rows = [r for r in json.loads((repository() / "results" / "verdicts.json").read_text(encoding="utf-8")) if r["edition"] == 1]
     for row in rows:
         stated, corrected = ([Evidence(e["evidence"], words[e["holds"]]) for e in row[k]] for k in ("stated", "corrected"))
         assert decide(stated, corrected) == row["verdict"], row["claim"]
@@ -122,8 +123,3 @@ def test_the_published_verdicts_follow_from_their_own_evidence():
             n = e["numbers"]
             if {"low", "high", "margin"} <= n.keys():
                 assert e["holds"] == ("yes" if n["low"] > n["margin"] else "no" if n["high"] < n["margin"] else "open")
-
-
-def test_the_claims_are_all_there_and_placed():
-    assert list(CLAIMS) == [f"C{n:02d}" for n in range(1, 23)]
-    assert all(c.text.endswith(".") and c.notebooks for c in CLAIMS.values())
