@@ -1,8 +1,10 @@
 """From registered readings to a verdict: rules, what is refused, what is recorded, and planted faults in all of them."""
 
 import copy
+import hashlib
 import inspect
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,6 +220,13 @@ def test_judging_prints_stable_lines_and_records_the_numbers(own_results, capsys
     assert "+2.00 [+1.70, +2.30] points, 8 replicates" in verdict.table().to_html()
 
 
+def test_a_verdict_that_hangs_on_m_says_so(own_results, capsys):
+    verdict = claim("C02", lesson="07").judge({key: points(0.34, 0.14) for key in C02})
+    assert (verdict.verdict, verdict.ruling.form, verdict.row["firmness"]) == (IN_PART, "by less than m", "fragile")
+    assert capsys.readouterr().out.endswith("   fragile: at half m: holds\n")
+    follows_from_its_evidence(read_verdicts(own_results)[0])
+
+
 def test_the_lesson_is_known_from_the_start_of_the_notebook(own_results):
     with pytest.raises(InputError, match="lesson must be known"):
         claim("C02")
@@ -277,6 +286,10 @@ def follows_from_its_evidence(row):
     assert part.home == row["lesson"] and list(part.readings) == [r["key"] for r in row["readings"]]
     held = verdicts.held_again(row)
     assert judging.rule(part, held) == (row["verdict"], row["form"], tuple(row["named"]))
+    again = {f"at {name} m": judging.rule(part, held, scale) for name, scale in (("half", 0.5), ("twice", 2.0))}
+    changed = [when for when, other in again.items() if other[:2] != (row["verdict"], row["form"])] if row["verdict"] != INCONCLUSIVE else []
+    assert [why.partition(":")[0] for why in row["why"] if why.startswith("at ")] == changed
+    assert row["firmness"] == ("" if row["verdict"] == INCONCLUSIVE else "fragile" if row["why"] else "firm")
     for stored, reading in zip(row["readings"], part.readings.values(), strict=True):
         assert (stored["says"], stored["kind"], stored["m"], stored["unit"]) == (reading.says, reading.kind, reading.m, reading.unit)
         assert stored["stated"] == (reading in part.stated)
@@ -307,13 +320,15 @@ def planted():
     yield edited("one reading less", lambda r: r["readings"].pop())
     yield edited("word", lambda r: r["readings"][0]["members"][0].update(word="yes, size unsure"))
     yield edited("number", lambda r: r["readings"][0]["members"][0]["numbers"].update(low=-1.0))
+    yield edited("firmness", lambda r: r.update(firmness="fragile"))
+    yield edited("why", lambda r: r.update(why=["at half m: refuted"], firmness="fragile"))
     yield edited("lesson", lambda r: r.update(lesson="robust_students"))
 
 
 def test_a_verdict_that_was_written_by_hand_goes_red():
     rows = dict(planted())
     follows_from_its_evidence(rows.pop("as judged"))
-    assert len(rows) == 11
+    assert len(rows) == 13
     for what, row in rows.items():
         with pytest.raises((AssertionError, InputError, KeyError)):
             follows_from_its_evidence(row)
@@ -349,8 +364,6 @@ def test_the_ledger_has_every_claim_and_marks_editions(own_results):
 
 
 def test_a_revision_is_shown(own_results, monkeypatch):
-    from dataclasses import replace
-
     from distill_helpers.course.claims import Revision
 
     monkeypatch.setitem(CLAIMS, "C18", replace(CLAIMS["C18"], revisions=(Revision("2027-01-01", "m is 1 point", "the pilot was too coarse"),)))
@@ -386,6 +399,34 @@ def test_the_register_is_whole():
                     assert len(families) == 1, f"{c.id} {form.says}: families of other members"
                 assert form.over == "members" or not families
             assert len({f.says for f in part.weaker}) == len(part.weaker)
+
+
+AS_REGISTERED = {
+    "C01": "c919e123", "C02": "69512a4b", "C03": "e2d8bc36", "C04": "250bd1d1", "C05": "50320c77", "C06": "dd8aeab5",
+    "C07": "84c295b2", "C08": "4d1b527d", "C09": "c8134891", "C10": "86109c61", "C11": "a1fac822", "C12": "8d2f5720",
+    "C13": "9ab45678", "C14": "31af7b14", "C15": "fffec698", "C16": "1a911d4d", "C17": "683a1e42", "C18": "a504e2b3",
+    "C19": "dc4c9b6a", "C20": "64284c34", "C21": "91aefa01", "C22": "ec8dfc6c", "C23": "838cd6b3",
+}  # fmt: skip
+
+
+def digest(entry) -> str:
+    return hashlib.blake2b(repr((entry.section, entry.text, entry.control, entry.parts)).encode(), digest_size=4).hexdigest()
+
+
+@pytest.mark.parametrize("claim_id", CLAIMS)
+def test_a_changed_entry_is_a_revision(claim_id):
+    """An entry is as it was registered, or says in a Revision when, how and why it was changed; its digest here then changes as well."""
+    entry = CLAIMS[claim_id]
+    assert digest(entry) == AS_REGISTERED[claim_id], "a later change of the register needs a Revision with its date and reason"
+    assert all(r.date > entry.registered and r.what and r.why for r in entry.revisions)
+
+
+def test_a_moved_margin_or_a_dropped_reading_changes_the_digest():
+    entry = CLAIMS["C02"]
+    (part,) = entry.parts
+    moved = replace(part, stated=(replace(part.stated[0], m=0.1, reason="it came out so"), *part.stated[1:]))
+    for changed in (moved, replace(part, stated=part.stated[1:]), replace(part, weaker=part.weaker[::-1]), replace(part, home="robust_students")):
+        assert digest(replace(entry, parts=(changed,))) != AS_REGISTERED["C02"]
 
 
 def test_some_entries_are_as_they_were_registered():
