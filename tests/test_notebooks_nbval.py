@@ -43,7 +43,7 @@ def test_notebook(source, tmp_path):
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
     environment = os.environ | {
         "DISTILL_UNATTENDED": "1", "DISTILL_CACHE": str(tmp_path / "cache"), "DISTILL_RESULTS": str(tmp_path / "results"),
-        "PYTHONPATH": str(tmp_path / "guard"),
+        "PYTHONPATH": os.pathsep.join((str(tmp_path / "guard"), str(ROOT))),  # this checkout's package, wherever another one is installed
     }  # fmt: skip
     probe, spent = machine_probe()[1], children_seconds()
     done = subprocess.run(
