@@ -27,13 +27,15 @@ _HOME = {
     # comparing
     "compare": "comparison", "Arm": "comparison", "Redrawn": "comparison",
     # measuring
-    "paired": "measure", "interval": "measure",
+    "paired": "measure", "interval": "measure", "unpaired": "measure", "two_way": "measure", "simultaneous": "measure",
     # showing
     "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "table": "show",
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
-    "claim": "course.verdicts", "fact": "course.verdicts", "measured": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
+    "claim": "course.verdicts", "finding": "course.findings", "ledger": "course.ledger", "check": "course.exercises",
     "read_record": "course.records",
+    # the first edition's way to judge, for lessons that have not been reworked
+    "first_edition": "course.first_edition", "fact": "course.first_edition", "measured": "course.first_edition",
 }
 _ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "comparison", "course")
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from distill_helpers.checks import InputError, needed, one_of, whole
+from distill_helpers.measure.crossed import two_way
+from distill_helpers.measure.families import simultaneous
 from distill_helpers.measure.statistics import Difference, paired
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.schedule import Grid, Stages
@@ -67,12 +69,38 @@ class Comparison:
     interrupted: bool = False
     where: dict = field(default_factory=dict, repr=False)  # {arm: (run, place of the arm in each lane, arms of a lane)}
     timing: Any = field(default=None, repr=False)
+    counted: Tensor | None = field(default=None, repr=False)  # bool [test examples]: those whose label says something
 
     def gain(self, arm: str, against: str | None = None, measure: str = "accuracy") -> Difference:
         """The paired difference of ``measure`` between two arms over replicates, with its interval."""
         one_of("measure", measure, tuple(self.scores))
         a, b = (self._column(name) for name in (arm, against or self.baseline))
         return paired(self.scores[measure][:, a], self.scores[measure][:, b], name=f"{arm} - {against or self.baseline}")
+
+    def difference(self, arm: str, against: str | None = None, shared: bool = True) -> Difference:
+        """The difference in accuracy, with an interval that covers other replicates and other test examples (``measure.two_way``).
+
+        shared: False for arms whose replicates share nothing but the test examples. Raises InputError where no outcomes are kept.
+        """
+        if self.outcomes is None:
+            raise InputError("difference needs outcomes of test examples, but the labels are no classes; use gain(arm, measure=...).")
+        a, b = (self._column(name) for name in (arm, against or self.baseline))
+        lost = int((self.diverged[:, a] | self.diverged[:, b]).sum())
+        return two_way(self._right(a), self._right(b), name=f"{arm} - {against or self.baseline}", shared=shared, diverged=lost)
+
+    def differences(self, together: bool = False) -> dict[str, Difference]:
+        """``difference`` of each arm to the baseline; together: with simultaneous intervals, which hold for all arms at once."""
+        found = {arm: self.difference(arm) for arm in self.arms if arm != self.baseline}
+        return simultaneous(found) if together else found
+
+    def _right(self, column: int) -> Tensor:
+        """Share right of each test example, [replicates, examples], weighted so that its mean is the accuracy."""
+        right = self.outcomes[:, column].double()
+        if self.counted is None:
+            return right.flatten(2).mean(2) if right.dim() > 2 else right
+        known = self.counted.reshape(len(self.counted), -1).double().sum(1)
+        right = (right * self.counted).flatten(2).sum(2) if right.dim() > 2 else right * self.counted
+        return right[:, known > 0] / known[known > 0].mean()
 
     def model(self, arm: str, replicate: int = 0) -> nn.Module:
         """A trained student as a module of its own, in evaluation mode."""
@@ -179,10 +207,10 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     if interrupted:
         raise KeyboardInterrupt("stopped while the arms were trained; with checkpoint= the same call goes on from there")
     ignored = getattr(test, "ignore_index", None)
-    scores, outcomes, diverged = _judged(plans, where, drawn, test_x, test_y, pool.ignore_index if ignored is None else ignored, measures)
+    scores, outcomes, diverged, counted = _judged(plans, where, drawn, test_x, test_y, pool.ignore_index if ignored is None else ignored, measures)
     again = lambda steps, repeats: _timed(student, base, pool, plans, drawn, device, steps, repeats, local=lanes[0].rows is not None)
     return Comparison(list(plans), drawn, outcomes, scores, baseline, [costs[name] for name in plans], diverged, runs,
-                      [] if taught is None else [taught.model(i) for i in range(len(taught))], False, where, again)  # fmt: skip
+                      [] if taught is None else [taught.model(i) for i in range(len(taught))], False, where, again, counted)  # fmt: skip
 
 
 def _plans(arms, recipe: Recipe) -> dict:
@@ -415,7 +443,8 @@ def _judged(plans, where, drawn, x, labels, ignored, measures):
         for what, values in found.items():
             missing = torch.full((count, len(names)), torch.nan, dtype=torch.float64)
             scores.setdefault(what, missing)[:, number] = torch.as_tensor(values).double().cpu()
-    return scores, outcomes, diverged
+    counted = None if not classes or ignored is None else (labels != ignored).cpu()
+    return scores, outcomes, diverged, counted
 
 
 def _logits(run: Run, student: int, x) -> Tensor:

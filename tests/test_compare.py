@@ -321,3 +321,45 @@ def test_replicates_of_the_readers_own(toy_images, toy_teacher):
     assert found.table()["arm"].tolist() == ["a", "b"] and "accuracy" in str(found)
     with pytest.raises(InputError, match="different seeds"):
         compare(lambda: BigMLP(64, 8, 1, 5), toy_teacher, toy_images, {"a": SoftTargets()}, test=toy_images, replicates=[drawn[0], drawn[0]])
+
+
+# differences over replicates and test examples
+
+
+def made_up(outcomes, counted=None, labels=("labels", "soft", "hints")):
+    count = len(outcomes)
+    accuracy = outcomes.double().flatten(2).mean(2) if counted is None else (outcomes & counted).double().flatten(2).sum(2) / counted.sum()
+    lost = torch.zeros(count, 3, dtype=torch.bool)
+    return Comparison(list(labels), [Replicate(n) for n in range(count)], outcomes, {"accuracy": accuracy}, "labels", [], lost, [], counted=counted)
+
+
+def test_differences_cover_replicates_and_test_examples():
+    chance = torch.rand(8, 3, 400, generator=torch.Generator().manual_seed(0))
+    found = made_up(chance < torch.tensor([0.7, 0.8, 0.75])[:, None])
+    d = found.difference("soft")
+    assert d.method == "two-way" and d.n == 8 and d.mean == pytest.approx(found.gain("soft").mean)
+    assert set(d.sources) == {"replicates", "examples", "rest"}
+    assert d.half > 0 and found.difference("soft", "hints").mean == pytest.approx(d.mean - found.difference("hints").mean)
+    assert found.difference("soft", shared=False).method == "two-way, unpaired"
+    alone, together = found.differences(), found.differences(together=True)
+    assert list(alone) == list(together) == ["soft", "hints"]
+    assert all(together[k].half > alone[k].half and together[k].mean == alone[k].mean for k in alone)
+    found.diverged[[1, 3], [0, 1]] = True
+    assert found.difference("soft").diverged == 2 and found.difference("hints").diverged == 1
+
+
+@pytest.mark.parametrize("shape", [(60,), (20, 5)])
+def test_examples_that_say_nothing_are_not_counted(shape):
+    g = torch.Generator().manual_seed(0)
+    counted = torch.rand(shape, generator=g) < 0.6
+    outcomes = (torch.rand(8, 3, *shape, generator=g) < 0.5) & counted
+    outcomes[:, 1] |= counted  # always right where there is something to be right about
+    found = made_up(outcomes, counted)
+    assert found.difference("soft").mean == pytest.approx(found.gain("soft").mean) and found.difference("soft").a_mean == pytest.approx(1)
+
+
+def test_differences_want_outcomes():
+    with pytest.raises(InputError, match="difference needs outcomes"):
+        found = made_up(torch.zeros(8, 3, 4, dtype=bool))
+        found.outcomes = None
+        found.difference("soft")

@@ -8,7 +8,9 @@ import pytest
 
 from distill_helpers.course import sync
 from distill_helpers.course.catalogue import LESSONS
+from distill_helpers.course.claims import CLAIMS
 from distill_helpers.course.paths import repository
+from distill_helpers.course.verdicts import read_verdicts
 
 ROOT = repository()
 SOURCES = sync.sources()
@@ -83,8 +85,8 @@ def test_opens_with_a_promise_and_one_setup_cell(notebook):
     assert first.cell_type == "markdown" and first.source.startswith(f"# {notebook.stem[:2]} · ")
     for words in ("You will be able to", "You need", "Time:", "Claims tested:"):
         assert words in first.source
-    lesson = next(x for x in LESSONS if x.stem == notebook.stem)
-    for claim in lesson.claims:
+    second, earlier = judged(notebook)
+    for claim in second | {claim for claim, _ in earlier}:
         assert claim in first.source
     starts = [c for c in code(notebook) if "dh.start(" in c.source]
     assert starts == code(notebook)[:1] and starts[0].source.splitlines()[-1].startswith("dh.start(seed=")
@@ -120,10 +122,23 @@ def test_every_ignored_cell_is_followed_by_a_strict_one(notebook):
             assert following is not None and strict, cell.source
 
 
-def test_claims_are_judged_where_the_map_says(notebook):
-    judged = set(re.findall(r'dh\.claim\("(C\d\d)", "(\d\d)"', "\n".join(c.source for c in code(notebook))))
+def judged(notebook):
+    """Claims that a notebook judges: by the register's readings, and in the first edition's way with the lesson's number."""
+    text = "\n".join(c.source for c in code(notebook))
+    return set(re.findall(r'dh\.claim\("(C\d\d)"', text)), set(re.findall(r'dh\.first_edition\("(C\d\d)", "(\d\d)"', text))
+
+
+def test_claims_are_judged_where_the_register_says(notebook):
+    """A lesson judges all parts that it is home to, or still all of it in the first edition's way; what it judges is what is published."""
     lesson = next(x for x in LESSONS if x.stem == notebook.stem)
-    assert judged == {(claim, lesson.number) for claim in lesson.claims}
+    second, first = judged(notebook)
+    assert not (second and first), "a lesson is reworked whole"
+    assert {number for _, number in first} <= {lesson.number}
+    published = [r for r in read_verdicts(ROOT / "results") if r["lesson"] == lesson.name]
+    assert {r["claim"] for r in published if r["edition"] == 1} == {claim for claim, _ in first}
+    parts = {(c.id, p.name) for c in CLAIMS.values() for p in c.parts if p.home == lesson.name}
+    assert {(r["claim"], r["part"]) for r in published if r["edition"] == 2} == (parts if second else set())
+    assert second in (set(), set(lesson.claims)) and (second or first or not lesson.claims)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/contributing.md", "docs/experiment_log.md"])

@@ -10,6 +10,7 @@ from distill_helpers.course import sync
 from distill_helpers.course.paths import repository
 from distill_helpers.course.runner import read_timings
 from distill_helpers.course.speed import children_seconds, machine_probe, patience
+from distill_helpers.course.store import read_rows
 from distill_helpers.course.verdicts import read_verdicts
 
 ROOT = repository()
@@ -42,7 +43,7 @@ def test_notebook(source, tmp_path):
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
     environment = os.environ | {
         "DISTILL_UNATTENDED": "1", "DISTILL_CACHE": str(tmp_path / "cache"), "DISTILL_RESULTS": str(tmp_path / "results"),
-        "PYTHONPATH": str(tmp_path / "guard"),
+        "PYTHONPATH": os.pathsep.join((str(tmp_path / "guard"), str(ROOT))),  # this checkout's package, wherever another one is installed
     }  # fmt: skip
     probe, spent = machine_probe()[1], children_seconds()
     done = subprocess.run(
@@ -57,7 +58,7 @@ def test_notebook(source, tmp_path):
     assert row, f"results/timings.csv has no row for {source.stem}; run `make course`"
     allowed = allowance(row, max(probe, machine_probe()[1]))
     assert seconds < allowed, f"{source.stem} took {seconds:.0f} processor seconds; its row in results/timings.csv allows {allowed:.0f} here"
-    compare_verdicts(source.stem[:2], tmp_path / "results")
+    compare_verdicts(source.stem[3:], tmp_path / "results")
 
 
 def allowance(row, probe: float) -> float:
@@ -78,14 +79,19 @@ def test_a_notebook_is_allowed_its_own_time_scaled_by_the_machine():
     assert allowance(row | {"processor_s": "1"}, 0.2) == FLOOR
 
 
-def compare_verdicts(number, folder):
-    """The verdict, and each yes, no and open behind it, must be what the course publishes; numbers may move."""
+def compare_verdicts(lesson, folder):
+    """The verdict, and each word behind it, must be what the course publishes; numbers may move."""
 
     def lines(where):
         return {
-            (r["claim"], r["part"]): (r["verdict"], [(e["evidence"], e["holds"]) for e in r["stated"] + r["corrected"]])
-            for r in read_verdicts(where)
-            if r["notebook"] == number
-        }
+            (r["claim"], r["edition"], r["part"]): (r["verdict"], r.get("form"), [(e["evidence"], e["holds"]) for k in ("stated", "corrected")
+                                                    for e in r.get(k, ())], [(x["key"], m["member"], m["word"]) for x in r.get("readings", ())
+                                                                             for m in x["members"]])
+            for r in read_verdicts(where) if r["lesson"] == lesson
+        }  # fmt: skip
+
+    def said(where):
+        return {r["key"]: r["word"] for r in read_rows(where, "findings") if r["lesson"] == lesson}
 
     assert lines(folder) == lines(ROOT / "results")
+    assert said(folder) == said(ROOT / "results")

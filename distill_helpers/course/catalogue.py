@@ -22,7 +22,7 @@ class Lesson:
     @property
     def claims(self) -> tuple[str, ...]:
         """Ids of the claims that this notebook tests."""
-        return tuple(c.id for c in CLAIMS.values() if self.number in c.notebooks)
+        return tuple(c.id for c in CLAIMS.values() if self.name in c.homes)
 
     @property
     def built(self) -> bool:

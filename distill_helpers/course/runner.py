@@ -1,4 +1,4 @@
-"""Running the notebooks: python -m distill_helpers.course.runner sync | check | course | record | recertify [NN ...]"""
+"""Running the notebooks: python -m distill_helpers.course.runner sync | check | course | texts | record | recertify [NN ...]"""
 
 import argparse
 import contextlib
@@ -19,7 +19,7 @@ from distill_helpers.course.catalogue import LESSONS
 from distill_helpers.course.paths import repository
 from distill_helpers.course.records import parse_shard, problem_of, recertify, record, submit
 from distill_helpers.course.speed import children_seconds, machine_probe
-from distill_helpers.course.verdicts import forget_verdicts
+from distill_helpers.course.store import forget_rows
 
 FIELDS = ("notebook", "seconds", "processor_s", "probe_s", "cpus", "device")
 
@@ -27,11 +27,11 @@ FIELDS = ("notebook", "seconds", "processor_s", "probe_s", "cpus", "device")
 def main(arguments=None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="runner", description=__doc__)
-    parser.add_argument("command", choices=("sync", "check", "course", "record", "recertify"))
+    parser.add_argument("command", choices=("sync", "check", "course", "texts", "record", "recertify"))
     parser.add_argument("numbers", nargs="*", metavar="NN", help="notebook numbers, for records their names as well; all by default")
     given = parser.parse_args(arguments)
     os.environ["DISTILL_UNATTENDED"] = "1"
-    commands = {"sync": run_sync, "check": run_check, "course": run_course, "record": run_record, "recertify": run_recertify}
+    commands = {"sync": run_sync, "check": run_check, "course": run_course, "texts": run_texts, "record": run_record, "recertify": run_recertify}
     return commands[given.command](given.numbers)
 
 
@@ -65,7 +65,8 @@ def run_course(numbers) -> int:
     rows = read_timings(results / "timings.csv")
     chosen = sync.sources(numbers)
     for number, source in enumerate(chosen, 1):
-        forget_verdicts(results, source.stem[:2])  # a claim that is no longer judged leaves no row behind
+        for kind in ("verdicts", "findings"):  # what is no longer judged or found leaves no row behind
+            forget_rows(results, kind, source.stem[3:])
         with tempfile.TemporaryDirectory() as cold:
             os.environ["DISTILL_CACHE"] = cold
             (_, probe), begun, spent = machine_probe(), time.perf_counter(), children_seconds()
@@ -80,6 +81,15 @@ def run_course(numbers) -> int:
 
     counts = ledger(results)["verdict"].value_counts()
     print("Verdicts: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
+    return 0
+
+
+def run_texts(numbers) -> int:
+    """Draw the figures in README and the log anew from results/findings.json and results/verdicts.json."""
+    from distill_helpers.course.texts import refresh_pages
+
+    for page in refresh_pages():
+        print(f"{page.name}: drawn anew")
     return 0
 
 

@@ -1,184 +1,181 @@
-"""From evidence to a verdict. No argument anywhere takes a verdict's word: it is computed, printed and recorded."""
+"""From measurements to a verdict. A lesson hands in measurements by registered key; words, forms and margins are the register's."""
 
-import json
-import math
-import os
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from distill_helpers.checks import InputError
-from distill_helpers.course.claims import Claim, find_claim
+from distill_helpers.checks import InputError, needed
+from distill_helpers.course import judging
+from distill_helpers.course.claims import Claim, Part, find_claim
+from distill_helpers.course.context import current
 from distill_helpers.course.paths import results_dir
-from distill_helpers.measure.statistics import Difference
+from distill_helpers.course.store import forget_rows, read_rows, rounded, write_rows
+from distill_helpers.measure.formatting import UNITS, amount
+from distill_helpers.measure.statistics import Difference, half_width
 
-WORDS = {True: "yes", False: "no", None: "open"}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One statement that a run found true, false, or could not decide (None), with the numbers behind it."""
-
-    name: str
-    holds: bool | None
-    numbers: dict = field(default_factory=dict)
-
-
-def fact(name: str, holds, **numbers) -> Evidence:
-    """An exact statement: counted, derived or compared, with no chance in it. Raises InputError unless holds is a truth value."""
-    if type(holds).__name__ not in ("bool", "bool_") and not (hasattr(holds, "dtype") and holds.numel() == 1):
-        raise InputError(f"holds must be True or False, but {holds!r} was given.")
-    return Evidence(_name(name), bool(holds), numbers)
-
-
-def measured(name: str, difference: Difference, margin: float = 0.0) -> Evidence:
-    """A paired difference held against a margin: true when its whole interval lies above, false when below, else open."""
-    if not isinstance(difference, Difference):
-        raise InputError(f"difference must come from paired(...) or interval(...), but {type(difference).__name__} was given.")
-    d = difference
-    numbers = dict(mean=d.mean, low=d.low, high=d.high, margin=margin, seeds=d.n, confidence=d.confidence, method=d.method)
-    return Evidence(_name(name), d.against(margin), numbers)
-
-
-def decide(stated: list[Evidence], corrected: list[Evidence]) -> str:
-    """The verdict that the evidence gives, by the table in docs/architecture.md."""
-    if any(e.holds is False for e in stated):
-        if not corrected or any(e.holds is False for e in corrected):
-            return "refuted"
-        return "inconclusive" if any(e.holds is None for e in corrected) else "holds with a correction"
-    return "inconclusive" if any(e.holds is None for e in stated) else "holds"
+FIRM, FRAGILE = "firm", "fragile"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judged claim. ``table()`` shows the numbers behind it."""
+    """A judged claim, or part of one. ``table()`` shows the numbers behind it; ``row`` is what was recorded."""
 
     claim: Claim
-    part: str
-    verdict: str
-    stated: list[Evidence]
-    corrected: list[Evidence]
+    part: Part
+    ruling: judging.Ruling
+    row: dict
+
+    @property
+    def verdict(self) -> str:
+        """holds, holds in part, refuted, or inconclusive."""
+        return self.ruling.verdict
 
     @property
     def lines(self) -> str:
-        """The verdict and its evidence, without any number that moves between machines."""
-        text = f"Judged here: {self.part}." if self.part else self.claim.text
-        rows = [f"{self.claim.id}: {self.verdict.upper()}. {text}"]
-        rows += [f"   {WORDS[e.holds]:>4}  {e.name}" for e in self.stated]
-        rows += [f"   {WORDS[e.holds]:>4}  corrected: {e.name}" for e in self.corrected]
-        return "\n".join(rows)
+        """The verdict and the words behind it, without any number that moves between machines."""
+        form = f", {self.ruling.form}" if self.ruling.form else ""
+        named = f" ({', '.join(self.ruling.named)})" if self.ruling.named else ""
+        head = f"{self.claim.id}{f' ({self.part.name})' if self.part.name else ''}: {self.verdict.upper()}{form}{named}. {self.part.says}"
+        lines = [head]
+        for reading in self.row["readings"]:
+            if reading["stated"] or reading["key"] in self._shown:
+                words = "; ".join(f"{m['member']}: {m['word']}" if m["member"] else m["word"] for m in reading["members"])
+                lines.append(f"   {'' if reading['stated'] else 'weaker: '}{reading['says']}: {words}")
+        if self.row["firmness"]:
+            lines.append(f"   {self.row['firmness']}" + (f": {'; '.join(self.row['why'])}" if self.row["why"] else ""))
+        return "\n".join(lines)
+
+    @property
+    def _shown(self) -> set:
+        return {r.key for form in self.part.weaker if form.says == self.ruling.form for r in form.readings}
 
     def table(self):
-        """The evidence with its numbers, one row each, as a styled table."""
-        import pandas as pd
-
+        """The readings with their numbers, one row a reading or member, as a styled table."""
         from distill_helpers.show.tables import table
 
-        rows = [{"evidence": e.name, "holds": WORDS[e.holds], "numbers": _said(e.numbers)} for e in self.stated + self.corrected]
-        return table(pd.DataFrame(rows), f"{self.claim.id}: the numbers behind the verdict")
+        rows = [{"reading": r["says"], "member": m["member"], "word": m["word"], "measured": said_member(r, m),
+                 "m": "" if r["m"] is None else f"{r['m']:g} {r['unit']}"} for r in self.row["readings"] for m in r["members"]]  # fmt: skip
+        return table(needed("pandas").DataFrame(rows), f"{self.claim.id}: the numbers behind the verdict")
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A claim, or a part of it, waiting for evidence in one notebook."""
+    """A claim, or a part of it, waiting for measurements in its home lesson."""
 
     claim: Claim
-    notebook: str
-    part: str = ""
+    part: Part
+    lesson: str
 
-    def judge(self, stated, corrected=()) -> Verdict:
-        """Compute the verdict, print its line, and record it with its numbers for the ledger.
+    def judge(self, measurements: dict | None = None, **more) -> Verdict:
+        """Compute the verdict, print its lines, and record it with its numbers for the ledger.
 
-        stated: evidence on the claim as the article states it. corrected: evidence on the claim as we would state it; a claim
-        that fails as stated and has none of this is refuted. Raises InputError for anything that is not evidence.
+        measurements: {key: a Difference, or True or False for an exact reading, or a dict of them by member for a family}; keys that are names
+        may be given as arguments. Differences are oriented in the claimed direction, 95 %, eight replicates at least. Raises InputError for keys
+        that are not registered or are missing, and for measurements of another type.
         """
-        stated, corrected = _evidence("stated", stated), _evidence("corrected", corrected)
-        if not stated:
-            raise InputError("stated needs at least one piece of evidence, but none was given.")
-        verdict = Verdict(self.claim, self.part, decide(stated, corrected), stated, corrected)
-        _record(self, verdict)
+        given = dict(measurements or {}) | more
+        measured = judging.checked(self.part, given, _where(self.claim, self.part))
+        held = judging.held(self.part, measured)
+        ruling = judging.rule(self.part, held)
+        verdict = Verdict(self.claim, self.part, ruling, _row(self, measured, held, ruling))
+        _record(verdict.row)
         print(verdict.lines)
         return verdict
 
+    def plan(self, pilot: dict, replicates: int) -> None:
+        """Print, before a run, the half-width that so many replicates can reach beside each m.
 
-def claim(claim_id: str, notebook: str, part: str = "") -> Judge:
-    """Begin to judge a claim: ``claim("C06", "01").judge(stated=[...])``. part names what is judged when a claim has several."""
+        pilot: {key: standard deviation of the difference over replicates, or a Difference that has it}, in the package's own numbers.
+        """
+        readings = self.part.readings
+        unknown = sorted(set(pilot) - set(readings))
+        if unknown:
+            raise InputError(f"pilot must have registered keys, {', '.join(readings)}, but {', '.join(unknown)} was given.")
+        for key, spread in pilot.items():
+            r = readings[key]
+            if r.kind == "exact":
+                raise InputError(f"pilot must have keys that are measured, but {key!r} is exact.")
+            deviation = float(spread.values.std(ddof=1)) if isinstance(spread, Difference) else spread
+            factor, digits = UNITS[r.unit]
+            reach = factor * half_width(deviation, replicates)
+            print(f"{self.claim.id} {key}: {replicates} replicates can reach ±{reach:.{digits}f} {r.unit}; m is {r.m:g}".replace(" ; ", "; "))
+
+
+def claim(claim_id: str, part: str = "", lesson: str | None = None) -> Judge:
+    """Begin to judge a claim: ``claim("C04", "deploys").judge(same_answers=True)``. part: its name where the register has several.
+
+    lesson: where this runs, by default what ``dh.start(lesson=...)`` said. Raises InputError for a claim or part that is not registered, and for
+    a lesson that is not its home: a comparison is judged in one place, and cited elsewhere.
+    """
     found = find_claim(claim_id)
-    if notebook not in found.notebooks:
-        raise InputError(f"notebook must be one of {', '.join(found.notebooks)} for {claim_id}, but {notebook!r} was given.")
-    return Judge(found, notebook, part)
-
-
-def _name(name: str) -> str:
-    if not isinstance(name, str) or len(name.split()) < 2:
-        raise InputError(f"name must say in words what was found, but {name!r} was given.")
-    return name
-
-
-def _evidence(name: str, given) -> list[Evidence]:
-    given = [given] if isinstance(given, Evidence) else list(given)
-    for item in given:
-        if not isinstance(item, Evidence):
-            raise InputError(f"{name} must hold fact(...) or measured(...), but {item!r} was given.")
-    return given
+    chosen, here = found.part(part), current(lesson)
+    if here != chosen.home:
+        raise InputError(f"lesson must be {chosen.home!r}, the home of {_where(found, chosen)}, but it is {here!r}; "
+                         f"the keys to judge there are {', '.join(chosen.readings)}.")  # fmt: skip
+    return Judge(found, chosen, here)
 
 
 def read_verdicts(folder: Path) -> list[dict]:
-    """The recorded verdicts in ``folder``, sorted; an unreadable file is set aside and said, never lost."""
-    path = Path(folder) / "verdicts.json"
-    if not path.exists():
-        return []
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        aside = path.with_name("verdicts.damaged.json")
-        os.replace(path, aside)
-        warnings.warn(f"verdicts.json could not be read ({error}); it is kept as {aside.name} and a new one begun.", stacklevel=2)
-        return []
+    """The recorded verdicts in ``folder``, both editions."""
+    return read_rows(folder, "verdicts")
 
 
-def _record(judge: Judge, verdict: Verdict) -> None:
-    folder = results_dir()
-    row = {
-        "claim": verdict.claim.id, "part": verdict.part, "notebook": judge.notebook, "verdict": verdict.verdict,
-        "stated": [_row(e) for e in verdict.stated], "corrected": [_row(e) for e in verdict.corrected],
+def forget_verdicts(folder: Path, lesson: str) -> None:
+    """Drop what a lesson recorded, before it is run anew."""
+    forget_rows(folder, "verdicts", lesson)
+
+
+def said_member(reading: dict, member: dict) -> str:
+    """Numbers of a stored member, for people."""
+    n = member["numbers"]
+    if not n:
+        return ""
+    lost = f", {n['diverged']} diverged" if n["diverged"] else ""
+    family = f", together [{n['low_together']:+.3g}, {n['high_together']:+.3g}]" if "low_together" in n else ""
+    return f"{amount(n['low'], n['mean'], n['high'], reading['unit'])}, {n['replicates']} replicates{lost}{family}"
+
+
+def held_again(row: dict) -> dict:
+    """What ``judging.held`` gave, from a recorded row."""
+    def one(m):
+        n = m["numbers"]
+        return judging.Held(n["low"], n["high"], n.get("low_together", n["low"]), n.get("high_together", n["high"])) if n else m["word"] == "true"
+
+    return {r["key"]: {m["member"]: one(m) for m in r["members"]} for r in row["readings"]}
+
+
+def _where(claim: Claim, part: Part) -> str:
+    return f"{claim.id} ({part.name})" if part.name else claim.id
+
+
+def _row(judge: Judge, measured: dict, held: dict, ruling: judging.Ruling) -> dict:
+    why = judging.fragile(judge.part, measured)
+    stated = {r.key for r in judge.part.stated}
+    readings = [
+        {"key": r.key, "stated": r.key in stated, "says": r.says, "kind": r.kind, "m": r.m, "unit": r.unit, "reason": r.reason,
+         "members": [{"member": m, "word": judging.word_of(r, h), "numbers": _numbers(measured[r.key][m], h, r.unit)}
+                     for m, h in held[r.key].items()]}
+        for r in judge.part.readings.values()
+    ]  # fmt: skip
+    return {
+        "edition": 2, "claim": judge.claim.id, "part": judge.part.name, "lesson": judge.lesson, "verdict": ruling.verdict, "form": ruling.form,
+        "named": list(ruling.named), "firmness": "" if why is None else FRAGILE if why else FIRM, "why": why or [], "readings": readings,
     }  # fmt: skip
-    key = ("claim", "part", "notebook")
+
+
+def _numbers(d, h, unit: str) -> dict:
+    """What is stored of one Difference, in its reading's unit."""
+    if isinstance(d, bool):
+        return {}
+    factor = UNITS[unit][0]
+    found = dict(mean=factor * d.mean, low=h.low, high=h.high)
+    if (h.low_together, h.high_together) != (h.low, h.high):
+        found |= dict(low_together=h.low_together, high_together=h.high_together)
+    found |= dict(replicates=d.n, confidence=d.confidence, method=d.method, df=d.df, a_mean=d.a_mean, b_mean=d.b_mean, correlation=d.correlation,
+                  diverged=d.diverged)  # fmt: skip
+    return {k: rounded(v) for k, v in found.items()} | {"sources": {k: rounded(v) for k, v in d.sources.items()}}
+
+
+def _record(row: dict) -> None:
+    folder, key = results_dir(), ("claim", "edition", "part", "lesson")
     rows = [r for r in read_verdicts(folder) if [r[k] for k in key] != [row[k] for k in key]] + [row]
-    _write(folder, sorted(rows, key=lambda r: [r[k] for k in key]))
-
-
-def forget_verdicts(folder: Path, notebook: str) -> None:
-    """Drop what a notebook recorded, before it is run anew."""
-    rows = read_verdicts(folder)
-    if rows:
-        _write(folder, [r for r in rows if r["notebook"] != notebook])
-
-
-def _write(folder: Path, rows: list[dict]) -> None:
-    """Replace verdicts.json in one step."""
-    partial = folder / f"verdicts.{os.getpid()}.partial"
-    partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / "verdicts.json")
-
-
-def _row(e: Evidence) -> dict:
-    return {"evidence": e.name, "holds": WORDS[e.holds], "numbers": {k: _rounded(v) for k, v in e.numbers.items()}}
-
-
-def _rounded(value):
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
-    return value
-
-
-def _said(numbers: dict) -> str:
-    """Numbers for people: a mean with its interval first, then the rest."""
-    rest = {k: _rounded(v) for k, v in numbers.items()}
-    text = []
-    if {"mean", "low", "high"} <= rest.keys():
-        mean, low, high = (rest.pop(k) for k in ("mean", "low", "high"))
-        text.append(f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]")
-    text += [f"{k.replace('_', ' ')} {v:,}" if isinstance(v, (int, float)) and not isinstance(v, bool) else f"{k} {v}" for k, v in rest.items()]
-    return ", ".join(text)
+    write_rows(folder, "verdicts", sorted(rows, key=lambda r: [r[k] for k in key]))

@@ -1,15 +1,19 @@
-"""Measuring: statistics over seeds, calibration, gradients, representations, the deployed model."""
+"""Measuring: statistics over replicates, calibration, gradients, representations, the deployed model."""
 
 from distill_helpers.measure.calibration import accuracy, agreement, brier, ece, entropy, nll, reliability
+from distill_helpers.measure.crossed import two_way
 from distill_helpers.measure.distributions import class_shares, total_variation
+from distill_helpers.measure.families import simultaneous
+from distill_helpers.measure.formatting import formatted
 from distill_helpers.measure.gradients import LayerNorms, jacobian_spectrum, layer_norms
 from distill_helpers.measure.latency import Deployed, export_model, measure_in_fresh_process
 from distill_helpers.measure.representation import effective_rank, linear_cka, linear_probe
 from distill_helpers.measure.robustness import attack_strength, fgsm, pgd, robust_accuracy, transfer_accuracy
-from distill_helpers.measure.spread import distance_from_median, spread_ratio
-from distill_helpers.measure.statistics import Difference, interval, paired
+from distill_helpers.measure.spread import distance_from_median, spread_ratio, spread_within
+from distill_helpers.measure.statistics import Difference, as_chance, half_width, interval, paired, unpaired
 
-__all__ = ["Deployed", "Difference", "LayerNorms", "accuracy", "agreement", "attack_strength", "brier", "class_shares",
-           "distance_from_median", "ece", "effective_rank", "entropy", "export_model", "fgsm", "interval", "jacobian_spectrum",
-           "layer_norms", "linear_cka", "linear_probe", "measure_in_fresh_process", "nll", "paired", "pgd", "reliability",
-           "robust_accuracy", "spread_ratio", "total_variation", "transfer_accuracy"]  # fmt: skip
+__all__ = ["Deployed", "Difference", "LayerNorms", "accuracy", "agreement", "as_chance", "attack_strength", "brier",
+           "class_shares", "distance_from_median", "ece", "effective_rank", "entropy", "export_model", "fgsm", "formatted", "half_width",
+           "interval", "jacobian_spectrum", "layer_norms", "linear_cka", "linear_probe", "measure_in_fresh_process", "nll",
+           "paired", "pgd", "reliability", "robust_accuracy", "simultaneous", "spread_ratio", "spread_within",
+           "total_variation", "transfer_accuracy", "two_way", "unpaired"]  # fmt: skip

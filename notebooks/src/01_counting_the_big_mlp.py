@@ -201,14 +201,14 @@ print(f"a dense layer from 224 × 224 pixels in colour to {features} features ne
 # Each verdict is computed from the facts counted above.
 
 # %%
-c05 = dh.claim("C05", "01", part="the networks and numbers as stated").judge(stated=[
+c05 = dh.first_edition("C05", "01", part="the networks and numbers as stated").judge(stated=[
     dh.fact("ResNet-50 has about 6 million parameters", abs(resnet50 - 6e6) < 1e6, counted=resnet50),
     dh.fact("AlexNet is the smaller of the two", alexnet < resnet50, counted=alexnet),
     dh.fact("27 thousand parameters leave room for a trunk before a 1000-way head", left > 0, left=left, features=features),
 ])
 
 # %%
-c06 = dh.claim("C06", "01").judge(stated=[
+c06 = dh.first_edition("C06", "01").judge(stated=[
     dh.fact("the article's two sides agree", (sides["article, left"] == sides["article, right"]).all()),
     dh.fact("the left side equals the measured count", (sides["article, left"] == sides.measured).all()),
     dh.fact("the right side equals the measured count", (sides["article, right"] == sides.measured).all()),
@@ -216,14 +216,14 @@ c06 = dh.claim("C06", "01").judge(stated=[
 
 # %%
 halves = [(counting.dense_parameters(k // 2, k // 2), counting.pairs_in_one_set(k)) for k in range(2, 200, 2)]
-c07 = dh.claim("C07", "01").judge(stated=[
+c07 = dh.first_edition("C07", "01").judge(stated=[
     dh.fact("a layer between two sets of k/2 neurons has k(k+1)/2 parameters", all(a == b for a, b in halves)),
 ])
 print(f"equal for {sum(a == b for a, b in halves)} of {len(halves)} even k; the count is k(k+2)/4:", all(
     counting.dense_parameters(k // 2, k // 2) == k * (k + 2) // 4 for k in range(2, 200, 2)))
 
 # %%
-c08 = dh.claim("C08", "01").judge(stated=[
+c08 = dh.first_edition("C08", "01").judge(stated=[
     dh.fact("nets with equal sums of k(k+1)/2 have equal counts",
             counting.widths_parameters(one) == counting.widths_parameters(other), one=str(one), other=str(other)),
     dh.fact("the sum gives the big MLP's count",

@@ -257,7 +257,7 @@ print("every net meets its ceiling to the very example:", exact)
 # The claim as the article states it knows no exception: *any* training set, given enough layers and neurons. Hold it against both kinds of set. The corrected claim adds what is needed, distinct inputs or labels that agree, and says what happens otherwise.
 
 # %%
-c09 = dh.claim("C09", "02").judge(
+c09 = dh.first_edition("C09", "02").judge(
     stated=[dh.fact("distinct digits with random labels are fitted to 100 % by every seed", (fitted == 1).all(), lowest=fitted.min()),
             dh.fact("equal digits with contradictory labels are fitted to 100 %", bool((met[0.5] == 900).any()), best=met[0.5].max())],
     corrected=[dh.fact("2n + d weights meet any labels of distinct inputs", built_fits, weights=2 * len(y) + 784),
@@ -305,7 +305,7 @@ dh.figure(fig, alt="Test accuracy with 95 percent intervals over five seeds: fal
 
 # %%
 noise_cost, size_cost = dh.paired(scores(), scores(noise=0.4)), dh.paired(scores(), scores(examples=50))
-c01 = dh.claim("C01", "02").judge(stated=[
+c01 = dh.first_edition("C01", "02").judge(stated=[
     dh.measured("40 % wrong labels cost more than 10 points of test accuracy", noise_cost, margin=0.10),
     dh.measured("50 digits instead of 3,500 cost more than 10 points of test accuracy", size_cost, margin=0.10)])
 c01.table()

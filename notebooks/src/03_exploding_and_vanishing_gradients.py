@@ -222,7 +222,7 @@ def above(name, level):
 def below(name, level):
     return dh.interval(level - right[name])
 
-c14 = dh.claim("C14", "03").judge(
+c14 = dh.first_edition("C14", "03").judge(
     stated=[dh.measured("at gain 0.5, 212,000 parameters in two wide layers fail as well", below("wide, gain 0.5", 0.5)),
             dh.measured("at gain 3, 212,000 parameters in two wide layers fail as well", below("wide, gain 3", 0.5))],
     corrected=[dh.measured("forty layers fail at gain 0.5, where gradients vanish", below("deep, gain 0.5", 0.5)),
@@ -272,7 +272,7 @@ def short(depth):
 def behind(depth):
     return dh.paired(accuracies(depth, "plain"), accuracies(depth, "residual, normalised"))
 
-c10 = dh.claim("C10", "03").judge(
+c10 = dh.first_edition("C10", "03").judge(
     stated=[dh.measured("64 plain layers fall short of residual, normalised ones by more than 5 points", short(64), margin=0.05),
             dh.measured("4 plain layers fall short of residual, normalised ones by more than 2 points", short(4), margin=0.02)],
     corrected=[dh.measured("64 plain layers fall short of residual, normalised ones by more than 5 points", short(64), margin=0.05),
@@ -308,7 +308,7 @@ dh.figure(fig, alt="Largest stable learning rate against width at depth 2 and ag
 # %%
 logs = np.log(rate_record.pivot(index="seed", columns=["width", "depth"], values="rate"))
 wider, deeper = dh.paired(logs[512, 2], logs[16, 2]), dh.paired(logs[64, 32], logs[64, 2])
-c15 = dh.claim("C15", "03").judge(stated=[
+c15 = dh.first_edition("C15", "03").judge(stated=[
     dh.measured("the largest stable rate rises from 16 to 512 neurons", wider),
     dh.measured("the largest stable rate rises from 2 to 32 layers", deeper)])
 c15.table()

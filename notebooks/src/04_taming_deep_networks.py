@@ -183,7 +183,7 @@ clips = ("clip norm 1", "clip value 0.01")
 def no_better(net, methods, level=0.2):
     return dh.interval(level - np.max([arm(net, m) for m in methods], axis=0))
 
-c16 = dh.claim("C16", "04").judge(
+c16 = dh.first_edition("C16", "04").judge(
     stated=[dh.measured("dropout or a penalty lifts the exploding net above 20 % accuracy", dh.interval(-no_better("exploding", first).values)),
             dh.measured("dropout, a penalty or clipping lifts the vanishing net above 20 % accuracy",
                         dh.interval(-no_better("vanishing", first + clips).values))],
@@ -202,7 +202,7 @@ def both(method, margin):
     return [dh.measured(f"{method}: gains more than {margin * 100:.0f} points on the {net} net", gain(net, method), margin)
             for net in factorial.GAINS]
 
-c17 = dh.claim("C17", "04").judge(
+c17 = dh.first_edition("C17", "04").judge(
     stated=both("orthogonal start", 0.3) + both("weight norm", 0.05) + both("kept orthogonal", 0.2),
     corrected=both("orthogonal start", 0.3) + both("weight norm, from data", 0.1) + both("kept orthogonal", 0.2))
 c17.table()

@@ -77,7 +77,7 @@ dh.figure(fig, alt="Three maps of the unit square coloured by the model's belief
 def beyond_linear(task, bound):
     return dh.interval(bound - right[task, "hidden, ReLU"])
 
-c18 = dh.claim("C18", "05").judge(stated=[
+c18 = dh.first_edition("C18", "05").judge(stated=[
     dh.measured("on XOR one hidden layer with ReLU stays within the 75 % of a line", beyond_linear("XOR", 0.75)),
     dh.measured("on the circle it stays within five points of the linear model",
                 dh.paired(right["circle", "linear"] + 0.05, right["circle", "hidden, ReLU"])),
@@ -168,7 +168,7 @@ for width in bottleneck.WIDTHS:
 # %%
 wide = dh.interval(np.mean([probes("residual", "one layer", w).values for w in (8, 16, 32)], axis=0))
 likeness = dh.interval(np.mean([students("residual", w, "cka") - students("one layer", w, "cka") for w in (8, 16, 32)], axis=0))
-c19 = dh.claim("C19", "05").judge(
+c19 = dh.first_edition("C19", "05").judge(
     stated=[dh.measured(f"at width {w} a linear probe reads more from the residual student", probes("residual", "one layer", w))
             for w in bottleneck.WIDTHS],
     corrected=[dh.measured("on average over widths 8 to 32 a linear probe reads more from the residual student", wide),

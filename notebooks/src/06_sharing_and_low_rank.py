@@ -266,7 +266,7 @@ print("rank 32 answers faster than the teacher:", bool(cost.ms["rank 32"] < cost
 
 # %%
 loss_of_rank = dh.interval(tuned(32, "distilled") - whole + 0.02)
-c03 = dh.claim("C03", "06").judge(
+c03 = dh.first_edition("C03", "06").judge(
     stated=[dh.fact("tying layers cuts parameters", bool((counts.pivot(index="layers", columns="model", values="parameters")
                                                           .eval("tied < untied")).all())),
             dh.fact("tying layers cuts FLOPs", bool((by["tied"] < by["untied"]).any()))],

@@ -146,7 +146,7 @@ dh.figure(ax.figure, alt="Test accuracy of eight distilled students and eight st
           "intervals, beside the teacher's accuracy and 98 percent of it: both groups lie close together between the two lines.")
 
 # %%
-c05 = dh.claim("C05", "07", part="a ratio of 222 to 1 on ten classes").judge(stated=[
+c05 = dh.first_edition("C05", "07", part="a ratio of 222 to 1 on ten classes").judge(stated=[
     dh.fact("teacher and student differ by a factor of 222", round(ratio) == 222, ratio=ratio),
     dh.fact("the student has fewer than 27,000 parameters", distilled.parameters < 27_000, counted=distilled.parameters),
     dh.measured("the student keeps at least 98 % of its teacher's accuracy", kept, margin=0.98),
@@ -292,7 +292,7 @@ dh.explore(draw_grid, alt="Validation accuracy over temperature and weight", reg
 
 # %%
 finer = {r: dh.paired(arm(r, "distil, then labels"), arm(r, "soft targets")) for r in ("all labels", "200 labels")}
-second = dh.claim("C02", "07").judge(stated=[
+second = dh.first_edition("C02", "07").judge(stated=[
     dh.measured("with all labels, training on gains more than half a point", finer["all labels"], margin=0.005),
     dh.measured("with 200 labels, training on gains more than half a point", finer["200 labels"], margin=0.005),
 ])
@@ -344,7 +344,7 @@ print("the fresh process gives the same answers:", same)
 
 # %%
 big_file, small_file = deployed["teacher"], deployed["student"]
-c04 = dh.claim("C04", "07").judge(
+c04 = dh.first_edition("C04", "07").judge(
     stated=[dh.fact("the student runs without its teacher, with the same answers", same),
             dh.measured("the student is more accurate than its teacher on new digits", dh.interval(small - big_accuracy))],
     corrected=[dh.fact("its file is at least 50 times smaller", big_file.file_bytes > 50 * small_file.file_bytes),

@@ -159,7 +159,7 @@ def against_soft(arm, column):
     return dh.paired(under(arm, column), under("soft targets", column))
 
 ard = "robust distillation"
-dh.claim("C13", "08", part="adversarial training").judge(
+dh.first_edition("C13", "08", part="adversarial training").judge(
     stated=[dh.measured("robust distillation gains more than 10 points under attack", against_soft(ard, "pgd 0.1"), margin=0.10),
             dh.measured("it costs less than 2 points on clean digits", against_soft(ard, "accuracy"), margin=-0.02)],
     corrected=[dh.measured("it gains more than 10 points under the margin attack as well", against_soft(ard, "margin"), margin=0.10),
@@ -245,9 +245,9 @@ dh.figure(gains_figure("maps, 200 labels"), alt="Paired gains over soft targets 
           "attention transfer and soft targets with attention between zero and three points.")
 
 # %%
-dh.claim("C13", "08", part="attention transfer").judge(stated=[
+dh.first_edition("C13", "08", part="attention transfer").judge(stated=[
     dh.measured("attention transfer gains more than half a point", gain("maps, 200 labels", "attention transfer"), margin=0.005)])
-dh.claim("C13", "08", part="attention on gradients").judge(stated=[
+dh.first_edition("C13", "08", part="attention on gradients").judge(stated=[
     dh.measured("gradient attention gains more than half a point", gain("200 labels", "gradient attention"), margin=0.005)])
 print("attention transfer", gain("maps, 200 labels", "attention transfer"))
 
@@ -298,10 +298,10 @@ gap = abs(pd.DataFrame(slice_).accuracy.mean() - arm("noisy labels", "relabelled
 print("the slice that was run again agrees with its record to one percentage point:", gap < 0.01)
 
 # %%
-dh.claim("C13", "08", part="correcting samples: relabelling").judge(stated=[
+dh.first_edition("C13", "08", part="correcting samples: relabelling").judge(stated=[
     dh.measured("with noisy labels, relabelling gains more than half a point", gain("noisy labels", "relabelled"), margin=0.005)])
 for part, name in (("probability shift", "probability shift"), ("smooth regularisation", "smooth regularisation")):
-    dh.claim("C13", "08", part=f"correcting samples: {part}").judge(stated=[
+    dh.first_edition("C13", "08", part=f"correcting samples: {part}").judge(stated=[
         dh.measured(f"with noisy labels, {name} gains more than half a point", gain("noisy labels", name), margin=0.005),
         dh.measured(f"with right labels and a misled teacher, {name} gains more than half a point", gain("misled teacher", name), margin=0.005)])
 
@@ -340,14 +340,14 @@ dh.figure(gains_figure("200 labels"), alt="Paired gains over soft targets with 2
 
 # %%
 few_labels, jac = "200 labels", "Jacobian matching"
-dh.claim("C13", "08", part="smoothness: Jacobian matching").judge(
+dh.first_edition("C13", "08", part="smoothness: Jacobian matching").judge(
     stated=[dh.measured("with 200 labels it gains more than half a point", gain(few_labels, jac), margin=0.005),
             dh.measured("with 3,500 labels it gains more than half a point", against_soft(jac, "accuracy"), margin=0.005)],
     corrected=[dh.measured("where images are few it gains more than one point", gain(few_labels, jac), margin=0.01)])
-dh.claim("C13", "08", part="smoothness: virtual adversarial training").judge(stated=[
+dh.first_edition("C13", "08", part="smoothness: virtual adversarial training").judge(stated=[
     dh.measured("it gains more than 10 points under attack", against_soft("virtual adversarial", "pgd 0.1"), margin=0.10),
     dh.measured("it costs less than 2 points on clean digits", against_soft("virtual adversarial", "accuracy"), margin=-0.02)])
-dh.claim("C13", "08", part="smoothness: label smoothing").judge(stated=[
+dh.first_edition("C13", "08", part="smoothness: label smoothing").judge(stated=[
     dh.measured("with 200 labels it gains more than half a point", gain(few_labels, "label smoothing"), margin=0.005)])
 print("label smoothing with all labels:", against_soft("label smoothing", "accuracy"))
 
@@ -373,7 +373,7 @@ dh.figure(dh.show.gains_plot(lost, unit="percentage points against all four sign
 def compared(a, b):
     return dh.paired(arm(few_labels, a), arm(few_labels, b))
 
-c12 = dh.claim("C12", "08").judge(
+c12 = dh.first_edition("C12", "08").judge(
     stated=[dh.fact("every method of this lesson works without labels", not any(s.needs_labels for s in methods.values())),
             dh.measured("raw images and labels do as well, to one point, as the teacher's signals", compared("labels alone", full), margin=-0.01)],
     corrected=[dh.measured("a student with the teacher's signals loses less than one point without labels", compared("without labels", full), margin=-0.01),

@@ -326,7 +326,7 @@ print("R1 gains:             ", dh.paired(arm("conditional GAN"), arm("condition
 
 # %%
 gain = lambda a, b: dh.paired(arm(a), arm(b))
-c11 = dh.claim("C11", "10").judge(
+c11 = dh.first_edition("C11", "10").judge(
     stated=[
         dh.measured("labels on all 3,500 images gain more than two points over the teacher's answers",
                     dh.paired(accuracy_of("labels", 3500), accuracy_of("teacher's answers", 3500)), margin=0.02),

@@ -356,7 +356,7 @@ dh.figure(ax.figure, alt="Paired difference in accuracy that the critic makes in
 
 # %%
 points = lambda a, b, regime="200 labels": dh.paired(arm(a, regime), arm(b, regime))
-alone = dh.claim("C20", "11", part="the critic alone").judge(
+alone = dh.first_edition("C20", "11", part="the critic alone").judge(
     stated=[dh.measured("with 200 images it beats soft targets", points("critic alone", "soft targets")),
             dh.measured("with unlabelled images it beats soft targets", points("critic alone", "soft targets", "unlabelled"))],
     corrected=[dh.measured("without any label a critic that sees the image teaches more than half of the digits",
@@ -365,7 +365,7 @@ alone = dh.claim("C20", "11", part="the critic alone").judge(
 )
 
 # %%
-added = dh.claim("C20", "11", part="the critic added to soft targets").judge(stated=[
+added = dh.first_edition("C20", "11", part="the critic added to soft targets").judge(stated=[
     dh.measured("with 200 labels it gains more than half a point", points("soft + critic, penalty", "soft targets"), margin=0.005),
     dh.measured("with unlabelled images it gains more than half a point", points("soft + critic, penalty", "soft targets", "unlabelled"), margin=0.005),
     dh.measured("with 200 labels its spread is less than two thirds", steadier["200 labels: soft + critic, penalty"], margin=0.405),

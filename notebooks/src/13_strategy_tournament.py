@@ -265,16 +265,16 @@ named = {"adversarial training": evidence("robust distillation"),
          "attention": evidence("gradient attention") + evidence("maps: attention transfer", "maps: soft targets"),
          "correcting samples": evidence("adjusted targets"),
          "smoothness penalty": evidence("Jacobian matching") + evidence("virtual adversarial")}
-c13 = {idea: dh.claim("C13", "13", part=f"{idea}, clean accuracy").judge(stated=stated) for idea, stated in named.items()}
+c13 = {idea: dh.first_edition("C13", "13", part=f"{idea}, clean accuracy").judge(stated=stated) for idea, stated in named.items()}
 
 # %%
-c20 = dh.claim("C20", "13", part="accuracy in the tournament").judge(
+c20 = dh.first_edition("C20", "13", part="accuracy in the tournament").judge(
     stated=evidence("critic and soft targets"),
     corrected=[dh.measured("the critic alone, told the image, gains on labels alone", gain("critic alone, told the image"))])
 
 # %%
 robust = {"Dropout": "student dropout", "Mixup": "mixup", "Softmax": "soft targets", "Marginal Loss": "marginal loss"}
-c21 = {idea: dh.claim("C21", "13", part=f"{idea}, clean accuracy").judge(stated=dh.measured(f"{name} gains on labels alone", gain(name)))
+c21 = {idea: dh.first_edition("C21", "13", part=f"{idea}, clean accuracy").judge(stated=dh.measured(f"{name} gains on labels alone", gain(name)))
        for idea, name in robust.items()}
 
 # %%

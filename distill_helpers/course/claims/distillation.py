@@ -1,0 +1,172 @@
+"""The article's sections 1 and 2.2, and what the title promises: distilling as such."""
+
+from distill_helpers.course.claims.register import Claim, Form, Part, Reading, exact, not_worse, same, whole
+
+_SOFT = "soft_targets"
+
+# C02
+_AFTER = {
+    (regime, key): Reading(
+        f"{regime}.{key}", f"with {regime.replace('_', ' ')}, training on with labels after k steps of distillation beats {what}"
+    )
+    for regime in ("all_labels", "few_labels")
+    for key, what in (("vs_k", "stopping there"), ("vs_longer", "distilling as many steps more"))
+}
+_all = tuple(_AFTER.values())
+C02 = Claim(
+    "C02",
+    "1",
+    "Training on after distillation makes the distilled model finer.",
+    "more steps; the schedule's end (all end at zero rate)",
+    whole(
+        "Distil for k steps, then train on with labels for n: better than after k, and than k + n steps of distillation.",
+        _SOFT,
+        _all,
+        [
+            Form("better than after k steps only", tuple(r for (_, key), r in _AFTER.items() if key == "vs_k")),
+            Form("only with all labels", tuple(r for (regime, _), r in _AFTER.items() if regime == "all_labels")),
+            Form("by less than m", _all, any_size=True),
+        ],
+    ),
+    "inconclusive",
+)
+
+# C04
+_test, _few_test = (Reading(f"{k}.test", f"with {k.replace('_', ' ')}, distilled beats alone on test") for k in ("all_labels", "few_labels"))
+_gap, _few_gap = (
+    Reading(f"{k}.gap", f"with {k.replace('_', ' ')}, its gap from training to test is smaller") for k in ("all_labels", "few_labels")
+)
+_ece = Reading("all_labels.ece", "with all labels, distilled is better calibrated than alone", unit="ECE")
+C04 = Claim(
+    "C04",
+    "1",
+    "The distilled model runs without its teacher, and generalises further.",
+    "labels that the teacher saw",
+    (
+        Part(
+            "deploys",
+            "The student alone in a fresh process gives its answers.",
+            _SOFT,
+            (exact("same_answers", "alone in a fresh process it answers the same"),),
+        ),
+        Part(
+            "generalises",
+            "Distilled beats alone on test, and its gap from training to test is smaller.",
+            _SOFT,
+            (_test, _gap),
+            (Form("with few labels only", (_few_test, _few_gap)), Form("better calibrated only", (_ece,))),
+        ),
+    ),
+    "holds with a correction",
+)
+
+# C05
+_kept = not_worse("kept", "a student 222 times smaller keeps 98 % of its teacher's accuracy", 0, "the 98 % are the margin already")
+C05 = Claim(
+    "C05",
+    "1",
+    "A ResNet-50 of about 6 million parameters was distilled on ImageNet to about 27 thousand.",
+    "labels alone",
+    (
+        Part(
+            "counts",
+            "The named networks have the stated sizes.",
+            "counting_the_big_mlp",
+            (exact("resnet50", "ResNet-50 has about 6 million parameters"), exact("alexnet", "AlexNet is the smaller of the two")),
+        ),
+        Part(
+            "ratio",
+            "A student 222 times smaller keeps 98 % of its teacher's accuracy, thanks to its teacher.",
+            _SOFT,
+            (_kept, Reading("vs_alone", "and beats the same student without a teacher")),
+            (Form("it keeps them, and so does the student alone", (_kept, same("as_alone", "it is as accurate as alone"))),),
+        ),
+    ),
+    "refuted",
+)
+
+# C11
+_FREE = "label_free_and_data_free"
+_NEAR = "a tenth of the images in another class is what a class balance may be off"
+_near = {
+    f"{told}.{data}": not_worse(
+        f"{told}.{data}",
+        f"{who}, its classes lie within .1 of the labels' distribution ({data} data); minus the distance",
+        0.1,
+        _NEAR,
+        "total variation",
+    )
+    for told, who in (("untold", "of a generator that is not told the class"), ("told", "of a generator that is told the class"))
+    for data in ("balanced", "skewed")
+}
+_trained = {
+    data: Reading(
+        f"untold.{data}.vs_untrained",
+        f"its classes lie nearer than an untrained generator's ({data} data)",
+        m=0.1,
+        unit="total variation",
+        reason=_NEAR,
+    )
+    for data in ("balanced", "skewed")
+}
+C11 = Claim(
+    "C11",
+    "2.2",
+    "Unsupervised distillation knows labels, infers their distribution, and can generate matching samples.",
+    "the teacher having had the labels; an untrained generator",
+    (
+        Part(
+            "no labels needed",
+            "Students on unlabelled images do as well as with labels.",
+            _FREE,
+            (
+                not_worse(
+                    "without_labels",
+                    "on unlabelled images it is not worse than with their labels, teacher trained elsewhere",
+                    1,
+                    "one point is what labelling would have to bring to be paid for",
+                ),
+            ),
+        ),
+        Part(
+            "samples match",
+            "The generator's classes follow the labels' distribution.",
+            _FREE,
+            (_near["untold.balanced"], _near["untold.skewed"], *_trained.values()),
+            (
+                Form("for a generator told the class", (_near["told.balanced"], _near["told.skewed"])),
+                Form("for balanced data only", (_near["untold.balanced"], _trained["balanced"])),
+            ),
+        ),
+    ),
+    "holds with a correction",
+)
+
+# C23
+_WHO = {
+    "vs_alone": "the big model alone",
+    "vs_label_smoothing": "label smoothing of equal strength",
+    "vs_shuffled": "the small model's answers shuffled within the class",
+}
+_REGIMES = ("few labels", "noisy labels")
+_taught = tuple(Reading(f"all_labels.{key}", f"a big model taught by a trained small one beats {who}") for key, who in _WHO.items())
+_named = tuple(
+    Reading(f"regimes.{key}", f"in the regime, a big model taught by a trained small one beats {who}", members=_REGIMES)
+    for key, who in _WHO.items()
+)
+_calibrated = tuple(Reading(f"ece.{key}", f"it is better calibrated than {who}", unit="ECE") for key, who in _WHO.items())
+C23 = Claim(
+    "C23",
+    "1, 2.2",
+    "A small model guides a big one, which becomes better for it.",
+    "label smoothing of equal strength (Yuan et al., CVPR 2020); a small model's answers shuffled within the class",
+    whole(
+        "The big model taught by a trained small one is better than the big model alone.",
+        "supervised_strategies",
+        _taught,
+        [Form("with few labels or noisy ones only", _named, named="those"), Form("better calibrated only", _calibrated)],
+    ),
+    "to be measured",
+)
+
+CLAIMS = (C02, C04, C05, C11, C23)
