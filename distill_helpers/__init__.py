@@ -29,7 +29,8 @@ _HOME = {
     # measuring
     "paired": "measure", "interval": "measure",
     # showing
-    "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "table": "show",
+    "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "Steps": "show", "table": "show", "samples": "show",
+    "views_grid": "show", "errors": "show", "curves": "show",
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
     "claim": "course.verdicts", "fact": "course.verdicts", "measured": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
