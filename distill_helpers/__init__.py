@@ -34,6 +34,8 @@ _HOME = {
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
     "claim": "course.verdicts", "fact": "course.verdicts", "measured": "course.verdicts", "ledger": "course.ledger", "check": "course.exercises",
+    "Unsolved": "course.exercises", "hints": "course.exercises", "options": "course.exercises", "predict": "course.predictions",
+    "reading": "course.references",
     "read_record": "course.records",
 }
 _ROOMS = ("counting", "strategies", "measure", "show", "data", "models", "training", "comparison", "course")

@@ -86,7 +86,7 @@ def _pictures(images) -> np.ndarray:
         raise InputError("images must be finite, but some values are NaN or infinite.")
     low, high = values.min(), values.max()
     if low < 0 or high > 1:
-        values = (values - low) / (high - low)
+        values = (values - low) / max(high - low, 1e-12)
     if values.ndim == 3:
         return values
     return values.transpose(0, 2, 3, 1) if values.shape[1] == 3 else values.mean(1)
