@@ -29,10 +29,13 @@ _HOME = {
     # measuring
     "paired": "measure", "interval": "measure", "unpaired": "measure", "two_way": "measure", "simultaneous": "measure",
     # showing
-    "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "table": "show",
+    "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "Steps": "show", "table": "show", "samples": "show",
+    "views_grid": "show", "errors": "show", "curves": "show",
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
     "claim": "course.verdicts", "finding": "course.findings", "ledger": "course.ledger", "check": "course.exercises",
+    "Unsolved": "course.exercises", "hints": "course.exercises", "options": "course.exercises", "predict": "course.predictions",
+    "reading": "course.references",
     "read_record": "course.records",
     # the first edition's way to judge, for lessons that have not been reworked
     "first_edition": "course.first_edition", "fact": "course.first_edition", "measured": "course.first_edition",

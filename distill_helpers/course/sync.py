@@ -88,9 +88,9 @@ def drifted(source: Path) -> str:
 
 
 def _shorten_tracebacks(cell) -> None:
-    """Keep the name and message of an intended error; the traceback holds paths of one machine."""
+    """Keep the name and message of an intended error; the traceback holds paths of one machine. An unsolved stub's own lines hold none."""
     for output in cell.get("outputs", []):
-        if output.output_type == "error":
+        if output.output_type == "error" and output.ename != "Unsolved":
             output.traceback = [f"{output.ename}: {output.evalue}"]
 
 

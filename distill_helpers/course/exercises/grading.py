@@ -1,6 +1,7 @@
 """How an exercise is graded: by comparing answers with a reference, and with the mistakes that people really make."""
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,11 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+
+from distill_helpers.checks import one_of
+
+KINDS = ("computes", "judges", "extends")
+_seeds = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -20,39 +26,54 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """id: "07.1". title: what is asked. reference: a right answer. cases: argument tuples. mistakes: in the order in which they are tried."""
+    """id: "07.1". title: what is asked. reference: a right answer. mistakes: in the order in which they are tried.
+
+    cases: argument tuples, or a function of a torch.Generator that draws them; then each call of ``grade`` draws others. kind: "computes",
+    "judges" or "extends". Raises InputError for another kind.
+    """
 
     id: str
     title: str
     reference: Callable
-    cases: tuple
+    cases: tuple | Callable[[torch.Generator], tuple]
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-4
+    kind: str = "computes"
+
+    def __post_init__(self):
+        one_of("kind", self.kind, KINDS)
+
+    def drawn(self, seed: int) -> tuple:
+        """The cases of one call."""
+        return tuple(self.cases(torch.Generator().manual_seed(seed))) if callable(self.cases) else self.cases
 
 
-def grade(exercise: Exercise, answer: Callable) -> str:
+def grade(exercise, answer, seed: int | None = None) -> str:
     """One line: passed, or the likely mistake, or the first case that came out wrong. Never raises for a wrong answer.
 
-    Every call of every answer gets arguments of its own, and what it returns is copied at once, so an answer may change in place
-    what it was given, and none can spoil the exercise for the next.
+    seed: of the cases that are drawn; by default another one in each call. Every call of every answer gets arguments of its own, and what it
+    returns is copied at once, so an answer may change in place what it was given, and none can spoil the exercise for the next.
     """
-    given = []
-    for case in exercise.cases:
+    seed = next(_seeds) if seed is None else seed
+    if not isinstance(exercise, Exercise):
+        return exercise.grade(answer, seed)
+    given, cases = [], exercise.drawn(seed)
+    for case in cases:
         try:
             given.append(_call(answer, case))
-        except NotImplementedError:
-            return f"{exercise.id}: not solved yet. Replace `raise NotImplementedError` with your answer."
+        except NotImplementedError as error:
+            return f"{exercise.id}: not solved yet. {str(error) or 'Replace `raise NotImplementedError` with your answer.'}"
         except Exception as error:  # whatever the reader's code raises is theirs to see
             return f"{exercise.id}: your function raised {type(error).__name__}: {error}"
-    right = [_call(exercise.reference, case) for case in exercise.cases]
+    right = [_call(exercise.reference, case) for case in cases]
     agree = [_same(g, r, exercise.tolerance) for g, r in zip(given, right, strict=True)]
     if all(agree):
         return f"{exercise.id} passed. {exercise.title}"
     for mistake in exercise.mistakes:
-        if all(_same(g, _call(mistake.wrong, case), exercise.tolerance) for g, case in zip(given, exercise.cases, strict=True)):
+        if all(_same(g, _call(mistake.wrong, case), exercise.tolerance) for g, case in zip(given, cases, strict=True)):
             return f"{exercise.id}: not yet. {mistake.message}"
     number = agree.index(False)
-    return f"{exercise.id}: not yet. For {_short(exercise.cases[number])} your answer is {_short(given[number])}, expected {_short(right[number])}."
+    return f"{exercise.id}: not yet. For {_short(cases[number])} your answer is {_short(given[number])}, expected {_short(right[number])}."
 
 
 def same(a, b, tolerance: float) -> bool:
