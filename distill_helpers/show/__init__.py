@@ -11,6 +11,6 @@ from distill_helpers.show.plots import gains_plot, heat_map, image_grid, reliabi
 from distill_helpers.show.samples import errors, samples, views_grid
 from distill_helpers.show.tables import table
 
-__all__ = ["PALETTE", "Arrow", "Choice", "Data", "Drawing", "Loss", "Net", "Picture", "Row", "Slider", "Steps", "band", "curves", "drawing", "errors",
-           "explore", "figure", "forest", "gains_plot", "heat_map", "image_grid", "layout_faults", "looks", "on_page", "reliability_plot", "render",
-           "samples", "seeds_plot", "style", "table", "thinned", "views_grid"]  # fmt: skip
+__all__ = ["Arrow", "Choice", "Data", "Drawing", "Loss", "Net", "PALETTE", "Picture", "Row", "Slider", "Steps", "band", "curves",
+           "drawing", "errors", "explore", "figure", "forest", "gains_plot", "heat_map", "image_grid", "layout_faults", "looks", "on_page",
+           "reliability_plot", "render", "samples", "seeds_plot", "style", "table", "thinned", "views_grid"]  # fmt: skip
