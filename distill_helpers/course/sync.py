@@ -48,27 +48,32 @@ def from_source(source: Path):
     return notebook
 
 
-def execute(notebook):
-    """Run a notebook in place, in the notebooks' folder, by the Python that runs this."""
-    NotebookClient(notebook, timeout=int(patience(TIMEOUT)), kernel_name="python3", record_timing=False,
-                   resources={"metadata": {"path": str(notebooks_dir())}}).execute()  # fmt: skip
+def execute(notebook, folder: Path | None = None):
+    """Run a notebook in place, in the notebooks' folder or another, by the Python that runs this. Widgets' states are stored in it."""
+    NotebookClient(notebook, timeout=int(patience(TIMEOUT)), kernel_name="python3", record_timing=False, store_widget_state=True,
+                   resources={"metadata": {"path": str(folder or notebooks_dir())}}).execute()  # fmt: skip
     return notebook
 
 
 def sync(source: Path) -> Path:
     """Execute a source and write its notebook; nothing is written when a cell fails."""
+    path = target(source)
+    path.write_text(made(source) + "\n", encoding="utf-8")
+    return path
+
+
+def made(source: Path, folder: Path | None = None) -> str:
+    """The text of the notebook that executing a source gives, in the notebooks' folder or another."""
     notebook = from_source(source)
     kept = dict(notebook.metadata)
-    execute(notebook)
+    execute(notebook, folder)
     widgets = notebook.metadata.get("widgets")
     notebook.metadata = nbformat.from_dict(kept | ({"widgets": widgets} if widgets else {}))
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         _shorten_tracebacks(cell)
     nbformat.validate(notebook)
-    path = target(source)
-    path.write_text(_stable(notebook) + "\n", encoding="utf-8")
-    return path
+    return _stable(notebook)
 
 
 def drifted(source: Path) -> str:

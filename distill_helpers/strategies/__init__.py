@@ -1,4 +1,7 @@
-"""Strategies: one a file, each the loss of one student. A new one is a new file and one line here."""
+"""Strategies: each the loss of one student, in rooms by what they use. A new one is a new file in its room and one line here.
+
+The field's acronyms are names too (``acronyms``): ``KD`` is ``SoftTargets``.
+"""
 
 from distill_helpers.strategies.contract import Batch, Strategy
 from distill_helpers.strategies.contract.combined import Combined
@@ -47,3 +50,11 @@ from distill_helpers.strategies.without_teacher.penalties import Penalised
 from distill_helpers.strategies.without_teacher.teacher_free import TeacherFree
 
 __all__ = sorted(name for name in globals() if name[0].isupper())
+
+
+def __getattr__(name):
+    from distill_helpers.strategies.acronyms import ACRONYMS
+
+    if name in ACRONYMS:
+        return globals()[ACRONYMS[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -60,6 +60,8 @@ def definer(source: str, name: str) -> tuple[str, str | None]:
     again = parsed(source).imported.get(name)
     if again and ours(again[0]):
         return definer(*again) if again[1] is not None else again
+    if not again and name not in parsed(source).defined:
+        raise InputError(f"a recorded run must take names from where they are written, but {source} has no {name} in its source.")
     return source, name
 
 
