@@ -13,8 +13,8 @@ dh.start(seed=0)
 # %% [markdown]
 # ## What this course is
 #
-# Distillation trains a small *student* on the answers of a big *teacher*. An article on distilling big models makes 22 claims about it; some are right, some vague, some wrong. Here each claim is
-# tested on real data, over several seeds, beside controls. What you see was measured by the notebook that you are reading.
+# Distillation trains a small *student* on the answers of a big *teacher*. An article on distilling big models makes 23 claims about it; some are right, some vague, some wrong. (It is in Chinese; our copy has no title, date or author.) Here each
+# claim is tested on real data, over several seeds, beside controls. What you see was measured by the notebook that you are reading.
 
 # %% [markdown]
 # ## Preflight
@@ -60,6 +60,11 @@ dh.figure(ax.figure, alt="Three made-up comparisons as points with intervals: on
 # - **holds with a correction**: the claim fails as stated, and a corrected one holds;
 # - **refuted**: it fails, and nothing saves it;
 # - **inconclusive**: the seeds cannot decide. That is a result too.
+
+# %% [markdown]
+# These are the rules of the course's first edition, which all lessons follow today. The second edition is on its way: its register of claims stands, with the readings, the
+# weaker forms and the smallest effect that matters written down before any run. A lesson that is reworked hands in measurements and nothing else, over replicates that draw data, teacher and start anew. The
+# ledger in 22 marks what is of which edition.
 
 # %% [markdown]
 # ## Controls

@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 22 · The verdicts
 #
-# **You will be able to** see what became of each of the article's 22 claims, and where to look for the evidence. **You need** nothing, though [00](00_start_here.ipynb) explains how to read a verdict.
+# **You will be able to** see what became of each of the article's 23 claims, and where to look for the evidence. **You need** nothing, though [00](00_start_here.ipynb) explains how to read a verdict.
 # **Time:** 10 seconds to run on a 2-core CPU, 20 minutes to teach. **Claims tested:** none anew; this page collects what the other notebooks recorded.
 
 # %%
 import matplotlib.pyplot as plt
 import distill_helpers as dh
+from distill_helpers.course.ledger import synthesis
 
 dh.start(seed=0)
 
@@ -14,6 +15,7 @@ dh.start(seed=0)
 # ## The ledger
 #
 # One row for every claim, more where a claim was judged in parts. *Expected* is what we thought before any run. The verdict was computed by the notebook named beside it. A claim that no notebook has tested yet says so.
+# *Edition* says by which rules: the first edition counts seeds, against margins that each notebook chose; the second counts replicates, by a register that was written down before its runs.
 
 # %%
 ledger = dh.ledger()
@@ -21,6 +23,9 @@ dh.table(ledger.drop(columns="evidence"), "The article's claims and what became 
 
 # %% [markdown]
 # ## Where things stand
+
+# %%
+print(synthesis())
 
 # %%
 order = ["holds", "holds with a correction", "refuted", "inconclusive", "not yet tested"]
