@@ -23,7 +23,7 @@ from distill_helpers.training.randomness import build_seeded
 
 SHORT = Recipe(steps=12, batch_size=16, lr=1e-2, check_every=6)
 of = Checks("distill_helpers")
-STRATEGY, MODEL = "strategies.student_dropout", "models.dropped_student"
+STRATEGY, MODEL = "student_dropout", "dropped_student"
 
 
 def plain():
