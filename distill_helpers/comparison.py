@@ -151,7 +151,7 @@ class Comparison:
 
 def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled: int | None = None, unlabelled: str = "drop",
             teacher_examples: int | None = None, recipe: Recipe | None = None, baseline: str | None = None, measures=None, device="auto",
-            stack="auto", checkpoint=None, watch=(), progress=True) -> Comparison:  # fmt: skip
+            stack="auto", checkpoint=None, watch=(), progress=True, processes="auto") -> Comparison:  # fmt: skip
     """Train the student by each arm in each replicate and return the Comparison.
 
     student: a function that builds one. teacher: a module or Teacher, kept, so that the answer is for this teacher; a ``Redrawn``, trained anew
@@ -161,7 +161,8 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     arms begin with the same weights and see the same batches, which pairs them. baseline: the first arm, unless said. measures: a function of
     (logits [students, N, ...], labels) that gives {name: [students]}, beside accuracy, or in its place where labels are no classes.
     stack: "auto" trains all replicates of all arms together where the student allows it, False one student at a time, with the same results.
-    checkpoint: a folder; the same call goes on from it. A student that diverges is counted, and its answers are guesses.
+    checkpoint: a folder; the same call goes on from it. processes: as in ``distill``: replicates are shared between the cores of a processor.
+    A student that diverges is counted, and its answers are guesses.
     Raises InputError for arguments that do not fit, before any training.
     """
     recipe = replace(recipe or Recipe(), on_divergence="go on")
@@ -183,7 +184,7 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
             planning.check_labels(strategy, pool)
             _check_kept(strategy, drawn)
     needy = any(strategy.needs_teacher for plan, _ in plans.values() for strategy, _ in plan)
-    base, taught = (None, None) if not needy else _teachers(teacher, drawn, pool, device, stack, folder, progress)
+    base, taught = (None, None) if not needy else _teachers(teacher, drawn, pool, plans, device, stack, folder, progress, processes)
     if taught is not None and taught.interrupted:
         raise KeyboardInterrupt("stopped while the teachers were trained; with checkpoint= the same call goes on from there")
     alone = stack is False or bool(why_not_stacked(modules[0], pool))
@@ -197,7 +198,7 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
         labels = [f"{name}" for _ in lanes for name in order]
         run = trained(modules, lanes, groups, labels, pool, out, mine, device, stack=stack, resume=None,
                       checkpoint=None if folder is None else folder / f"panel-{number}", watch=watch, progress=progress, teachers=base,
-                      strategies=[plans[name][0] for name in order], new_watch=number == 0)  # fmt: skip
+                      strategies=[plans[name][0] for name in order], new_watch=number == 0, processes=processes)  # fmt: skip
         runs.append(run)
         where |= {name: (run, place, len(order)) for place, name in enumerate(order)}
         costs |= _costs(order, groups, run, mine, len(lanes))
@@ -287,16 +288,16 @@ def _check_kept(strategy: Strategy, drawn):
                          f"strategy with honours_task = True.")  # fmt: skip
 
 
-def _teachers(teacher, drawn, pool, device, stack, folder, progress):
+def _teachers(teacher, drawn, pool, plans, device, stack, folder, progress, processes):
     """(planning.Teachers, the Run of the redrawn ones or None)."""
-    rows = [r.rows for r in drawn]
+    rows, learners = [r.rows for r in drawn], [strategy for arm, _ in plans.values() for strategy, _ in arm]
     pools = [pool] if rows[0] is None else [pool.subset(r.to(pool.device)) for r in rows]
     if teacher is None:
         raise InputError("teacher must be given, since an arm needs one, but None was given.")
     if not isinstance(teacher, Redrawn):
         # wrapped once, so that all lanes have the very same frozen network
         teacher = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
-        return planning.Teachers([teacher] * len(pools), pools), None
+        return planning.Teachers([teacher] * len(pools), pools, learners), None
     lanes = [r.teacher_lane(device) for r in drawn]
     if isinstance(teacher.strategy, Grid):
         raise InputError("a redrawn teacher must learn by a Strategy or Stages, but a Grid was given.")
@@ -309,11 +310,11 @@ def _teachers(teacher, drawn, pool, device, stack, folder, progress):
     stages = planning.stages_of(plan, None, pool, out)
     run = trained(modules, lanes, [Group(stages)], ["teacher"] * len(lanes), pool, out, recipe, device, stack="auto" if stack is True else stack,
                   resume=None, checkpoint=None if folder is None else folder / "teachers", watch=(), progress=progress, teachers=None,
-                  strategies=[teacher.strategy])  # fmt: skip
+                  strategies=[teacher.strategy], processes=processes)  # fmt: skip
     if run.diverged.any():
         raise InputError("a teacher diverged while it was trained; lower the lr of its recipe.")
     models = [Teacher(run.model(i)) for i in range(len(run))]
-    return planning.Teachers(models, pools * len(models) if len(pools) == 1 else pools), run
+    return planning.Teachers(models, pools * len(models) if len(pools) == 1 else pools, learners), run
 
 
 def _panels(plans, reach) -> list[list[str]]:

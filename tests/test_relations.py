@@ -311,3 +311,23 @@ def test_distances_beyond_one_count_by_their_size():
     found = Relational("a", "b", 1.0, 0.0, 0).loss(Net(s, {"a": s}), Net(s, {"b": s[[3, 1, 2, 0]]}), batch(s))["distance"]
     # of the six pairs, those of examples 0 and 3 with examples 1 and 2 differ
     assert abs(found.item() - 1.5 * 4 / 6) < 1e-5
+
+
+def test_products_of_the_teacher_are_made_once_and_never_out_of_date(monkeypatch):
+    from distill_helpers.strategies.contract.feature_tools import FrozenProducts, frozen_products
+
+    made, plain = [], torch.Tensor.__matmul__
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: made.append(a.shape) or plain(a, b))
+    x = torch.randn(3, 5, 7)
+    mapped = torch.vmap(frozen_products)
+    first = mapped(x)
+    torch.testing.assert_close(first, torch.einsum("tid,tjd->tij", x, x))
+    assert mapped(x.detach()) is not None and len(made) == 1  # another strategy's turn with the same features
+    x.mul_(2)  # the same memory, other numbers
+    torch.testing.assert_close(mapped(x), 4 * first)
+    assert len(made) == 2
+    torch.testing.assert_close(mapped(x.flip(0)), 4 * first.flip(0))
+    torch.testing.assert_close(frozen_products(x[0]), 4 * first[0])  # a part of it
+    torch.testing.assert_close(frozen_products(x[0].T.contiguous().T), 4 * first[0])
+    wide = x.clone().requires_grad_()
+    assert not mapped(wide).requires_grad and not FrozenProducts.last[0].requires_grad

@@ -45,6 +45,19 @@ def allow_fast_matmul(device: torch.device):
         torch.set_float32_matmul_precision("high")
 
 
+@contextlib.contextmanager
+def exact_products():
+    """Matrix products and convolutions in full single precision inside the block, so that two ways to the same number can be compared."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
 def synchronize(device: torch.device):
     """Wait for the device, so that a clock read next means something."""
     if device.type == "cuda":

@@ -15,6 +15,7 @@ from distill_helpers.training.checkpoint import Checkpoint, refuse_another
 from distill_helpers.training.device import allow_fast_matmul, pick_device
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Lane, Loop, Work
+from distill_helpers.training.processes import SharedLoop, processes_for
 from distill_helpers.training.progress import ProgressBar, live_session
 from distill_helpers.training.proof import check_alike, draws_random_numbers, float_type, forward_work, proved, sample_of, why_not_stacked
 from distill_helpers.training.recipe import Recipe
@@ -23,7 +24,7 @@ from distill_helpers.training.threads import threads_for, using_threads
 
 
 def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device="auto", stack="auto", resume: Run | None = None,
-            checkpoint=None, watch=(), progress=True) -> Run:  # fmt: skip
+            checkpoint=None, watch=(), progress=True, processes="auto") -> Run:  # fmt: skip
     """Train one student per seed by ``strategy`` and return the Run.
 
     student: a function without arguments that builds an untrained student; called once per seed, with torch's generator
@@ -32,7 +33,8 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     strategy: a Strategy, Stages or a Grid. stack: train all seeds at once ("auto", where the student allows it), always (True) or one
     by one (False). resume: an interrupted Run of the same call. checkpoint: a folder in which the run is kept at each look; the same
     call goes on from it, in another process too. watch: callables that get the Run at each look (every ``recipe.check_every`` steps), such as
-    those of ``training.callbacks``; one that returns "stop" ends the training.
+    those of ``training.callbacks``; one that returns "stop" ends the training. processes: how many share a stack between them on a processor
+    ("auto": see ``processes_for``; the same numbers but for their last digits).
     Raises InputError for arguments that do not fit, and Diverged.
     """
     recipe = recipe or Recipe()
@@ -50,7 +52,7 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     check_alike(modules, pool)
     for one in grid.strategies if grid else ():
         planning.check_labels(one, pool)
-    teachers = None if teacher is None else planning.Teachers([teacher], [pool])
+    teachers = None if teacher is None else planning.Teachers([teacher], [pool], [one for one, _ in plan])
     stages = planning.stages_of(plan, teachers, pool, out)
     if grid:
         kind = float_type(modules[0])
@@ -60,11 +62,11 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     names = [(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies for _ in seeds]
     signed = [s.stages if isinstance(s, Stages) else s for s in strategies]
     return trained(modules, lanes, [Group(stages)], names, pool, out, recipe, device, stack=stack, resume=resume, checkpoint=checkpoint,
-                   watch=watch, progress=progress, teachers=teachers, strategies=signed)  # fmt: skip
+                   watch=watch, progress=progress, teachers=teachers, strategies=signed, processes=processes)  # fmt: skip
 
 
 def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, resume, checkpoint, watch, progress, teachers, strategies,
-            new_watch=True) -> Run:  # fmt: skip
+            new_watch=True, processes="auto") -> Run:  # fmt: skip
     """The Run of all arms of all lanes, in one stack or one by one, begun or taken up again.
 
     modules: the initial student of each lane. names: one for each student, all arms of the first lane first. new_watch: whether
@@ -111,7 +113,8 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
     for number, (run, work) in enumerate(zip(parts, works, strict=True)):
         with ProgressBar(run, wanted=progress) as bar:
             work.watch = [*watchers, bar]
-            loop = Loop(run, run.fleet, work)
+            count = processes_for(processes, len(work.lanes), work, run.recipe)
+            loop = Loop(run, run.fleet, work) if count == 1 else SharedLoop(run, run.fleet, work, count)
             bar.end = loop.end
             if kept is not None:
                 if not previous:
@@ -119,7 +122,7 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
                 work.keep = lambda run, number=number: kept.write(number, run, watchers)
             if run.step < loop.end and not run.stopped:
                 try:
-                    with using_threads(run.threads):
+                    with using_threads(run.threads if count == 1 else torch.get_num_threads()):
                         loop.train()
                 except Diverged as error:
                     error.run = run if len(parts) == 1 else merged(parts)

@@ -14,25 +14,37 @@ from distill_helpers.checks import InputError
 from distill_helpers.models.outputs import Outputs, outputs_of
 
 
+class WeightsWanted(Exception):
+    """A strategy asked for the student's weights where they were left out."""
+
+
 class Student:
     """What a strategy sees of one student: a function of inputs, and its declared extras by name."""
 
     def __init__(self, skeletons, state, known=None):
-        """known: (x, Outputs) where the trainer has asked this student about x already."""
+        """known: (x, Outputs) where the trainer has asked this student about x already; then ``state`` may lack the student itself, and
+        WeightsWanted is raised where it is asked for.
+        """
         self._skeletons, self._state = skeletons, state
-        self._known, self._known_for, self.used_known = known, state, False
+        self._known, self._known_for, self.used_known, self.used_weights = known, state, False, False
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        self.used_weights = True
+        if "student" not in self._state:
+            raise WeightsWanted
+        return self._state["student"]
 
     def __call__(self, x) -> Outputs:
         """Logits and features for x, [B, ...]."""
         if self._known is not None and x is self._known[0] and self._state is self._known_for and torch.is_grad_enabled():
             self.used_known = True
             return self._known[1]
-        return outputs_of(self._skeletons["student"], x, self._state["student"])
+        return outputs_of(self._skeletons["student"], x, self._weights())
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """The student's trainable parameters by name, for penalties on the weights themselves."""
         trainable = {name for name, p in self._skeletons["student"].named_parameters() if p.requires_grad}
-        return {name: tensor for name, tensor in self._state["student"].items() if name in trainable}
+        return {name: tensor for name, tensor in self._weights().items() if name in trainable}
 
     def extra(self, name: str, *inputs):
         """The declared extra network ``name`` applied to inputs."""

@@ -15,7 +15,7 @@ from distill_helpers.strategies.contract import Batch, Strategy, Task
 from distill_helpers.strategies.contract.schedule import with_numbers
 from distill_helpers.training.asked import AskedTeacher, Counter
 from distill_helpers.training.device import precision_context, synchronize
-from distill_helpers.training.fleet import Fleet, Student, clip_each, clip_values, mapped
+from distill_helpers.training.fleet import Fleet, Student, WeightsWanted, clip_each, clip_values, mapped
 from distill_helpers.training.interrupt import Interruptible
 from distill_helpers.training.randomness import data_order, generator_for, seeded, view_numbers
 from distill_helpers.training.run import Diverged, Run
@@ -102,8 +102,8 @@ class Loop:
             rate = self.recipe.opponent_lr or self.recipe.lr
             run.optimizers = [self.recipe.make_optimizer(self.main)]
             run.optimizers += [self.recipe.make_optimizer(self.rivals, rate)] if self.rivals else []
-        self.calls, self.asked, self.proved, self.epoch = {}, {}, set(), None
-        self.teacher_states = {tuple(id(t) for t in s.teachers): stacked_weights(s.teachers) for g in self.groups for s in g.stages}
+        self.calls, self.asked, self.proved, self.ask_weights, self.epoch = {}, {}, set(), set(), None
+        self.teacher_states, self.chosen = {}, {}
         self.dtype = next(p.dtype for p in fleet.params["student"].values() if p.is_floating_point())
 
     def _rows(self, group: Group) -> torch.Tensor:
@@ -119,32 +119,48 @@ class Loop:
         """Run to the end of the last stage, to an interrupt, or until a watcher says stop. Raises Diverged."""
         run = self.run
         run.interrupted = run.stopped = False
-        pending, good = [], self.fleet.snapshot()
+        every, good = self.recipe.check_every, self.fleet.snapshot()
         synchronize(self.device)
         begun = time.perf_counter()
         with Interruptible() as interrupt:
             while run.step < self.end and not interrupt.stopped and not run.stopped:
-                pending.append(self.one_step(run.step))
-                run.step += 1
-                if run.step % self.recipe.check_every == 0 or run.step == self.end:
-                    good, pending = self.look(pending, good), []
+                until = min(self.end, (run.step // every + 1) * every)
+                block = self.advance(until, interrupt)
+                if run.step == until:
+                    good = self.look(block, good)
                     run.seconds, begun = run.seconds + time.perf_counter() - begun, time.perf_counter()
-            if pending:  # an interrupt between two looks: nothing is shown, so that going on shows what an unbroken run shows
-                self.check(pending, good)
+                elif block:  # an interrupt between two looks: nothing is shown, so that going on shows what an unbroken run shows
+                    self.check(block, good)
+        if run.step < self.end or self.work.keep is not None:
+            self.collect()
         synchronize(self.device)
         run.seconds += time.perf_counter() - begun
         run.interrupted = run.step < self.end and not run.stopped
         if self.work.keep is not None:
             self.work.keep(run)
 
-    def look(self, pending: list, good):
+    def advance(self, until: int, interrupt) -> dict[str, torch.Tensor]:
+        """Train up to step ``until`` or to an interrupt; returns the losses on the way there, {term: [steps, students]} on the CPU."""
+        for stage in (stage for group in self.groups for stage in group.stages):
+            self.teacher_state(stage.teachers)  # compared and stacked before a step, not in it
+        pending = []
+        while self.run.step < until and not interrupt.stopped:
+            pending.append(self.one_step(self.run.step))
+            self.run.step += 1
+        return self.block(pending)
+
+    def collect(self):
+        """Have all that a checkpoint holds at hand."""
+
+    def look(self, block: dict[str, torch.Tensor], good):
         """Check what was trained since the last look, show it to the watchers, and return a copy of the weights."""
-        self.check(pending, good)
+        self.check(block, good)
         good = self.fleet.snapshot()
         # every watcher is asked, also after one has said stop
         if [True for watcher in self.work.watch if watcher(self.run) == STOP]:
             self.run.stopped = True
         if self.work.keep is not None and self.run.step < self.end:
+            self.collect()
             self.work.keep(self.run)
         return good
 
@@ -187,10 +203,12 @@ class Loop:
         asking = [n for n, group in enumerate(groups) if group.asks_about_batch]
         if not asking:
             return {}
-        arms = torch.cat([torch.arange(groups[n].first, groups[n].first + groups[n].arms) for n in asking])
-        every = len(arms) == self.work.arms
-        chosen = arms.to(self.device)
-        students = state["student"] if every else tree_map(lambda t: t.index_select(1, chosen), state["student"])
+        arms = tuple(a for n in asking for a in range(groups[n].first, groups[n].first + groups[n].arms))
+        students = state["student"]
+        if len(arms) < self.work.arms:
+            if arms not in self.chosen:
+                self.chosen[arms] = torch.tensor(arms, device=self.device)
+            students = tree_map(lambda t: t.index_select(1, self.chosen[arms]), students)
         skeleton = self.fleet.skeletons["student"]
 
         def answer(one, x):
@@ -213,21 +231,34 @@ class Loop:
             counter = self.asked[key] = Counter()
             step_of = mapped(lambda one, inputs, numbers: self.one_student(group, stage, which, one, inputs, numbers, counter), lanes, group.arms)
             self.calls[key] = torch.compile(step_of) if self.recipe.compile else step_of
-        mine = {short: state[full] for short, full in {"student": "student", **stage.extras}.items()}
-        if self.work.arms > 1:
-            a, k = group.first, group.arms
-            mine["student"] = tree_map(lambda t: t[:, a : a + k] if k > 1 else t[:, a], mine["student"])
-            mine = {name: tensors if name == "student" or k > 1 else tree_map(lambda t: t[:, 0], tensors) for name, tensors in mine.items()}
-        mine = {"net": mine} if known is None else {"net": mine, "known": known}
         counter = self.asked[key]
         counter.live = 0 if not self.recipe.compile else counter.live
-        terms = self.calls[key](mine, given, stage.numbers) if key in self.proved else self.first_call(key, stage, mine, given)
+        # answers are known: what does not ask for the weights as well is not given them, which spares a slice of each
+        without = known is not None and key in self.proved and key not in self.ask_weights and not self.recipe.compile
+        mine = self.of_arms(state, group, stage, known, without)
+        try:
+            terms = self.calls[key](mine, given, stage.numbers) if key in self.proved else self.first_call(key, stage, mine, given)
+        except WeightsWanted:
+            counter.live = 0
+            terms = self.calls[key](self.of_arms(state, group, stage, known), given, stage.numbers)
         self.run.teacher_evaluations += counter.live * lanes * group.arms
         self.run.live_evaluations[group.first] = self.run.live_evaluations.get(group.first, 0) + counter.live
         if key not in self.proved:
             self.prove(stage, terms, which)
             self.proved.add(key)
         return terms
+
+    def of_arms(self, state, group: Group, stage: Stage, known, without_student: bool = False) -> dict:
+        """What the group's students are made of, with leading [lanes, arms], or [lanes] for one arm."""
+        mine = {short: state[full] for short, full in stage.extras.items()}
+        if not without_student:
+            mine["student"] = state["student"]
+        if self.work.arms > 1:
+            a, k = group.first, group.arms
+            cut = {"student": lambda t: t[:, a : a + k] if k > 1 else t[:, a]}
+            extra = (lambda t: t) if k > 1 else (lambda t: t[:, 0])
+            mine = {name: tree_map(cut.get(name, extra), tensors) for name, tensors in mine.items()}
+        return {"net": mine} if known is None else {"net": mine, "known": known}
 
     def first_call(self, key, stage: Stage, mine, given):
         """The first call of a loss, which shows whether it can be mapped, and whether it draws random numbers of its own."""
@@ -261,6 +292,8 @@ class Loop:
         check_terms(terms, strategy, which)
         if "known" in one and not student.used_known:
             group.asks_about_batch = False
+        if student.used_weights:
+            self.ask_weights.add((id(stage), which))
         return terms
 
     def prove(self, stage: Stage, terms, which: str):
@@ -344,7 +377,10 @@ class Loop:
 
     def teacher_state(self, teachers: list):
         """Weights of each lane's teacher, stacked [lanes, ...], where the lanes have different ones."""
-        return self.teacher_states[tuple(id(t) for t in teachers)]
+        key = tuple(id(t) for t in teachers)
+        if key not in self.teacher_states:
+            self.teacher_states[key] = stacked_weights(teachers)
+        return self.teacher_states[key]
 
     def schedule(self, step: int):
         """Places and view numbers of this step, int64 [lanes, batch]; an epoch's are made and moved at once."""
@@ -364,12 +400,10 @@ class Loop:
             self.epoch = (epoch, place, view)
         return self.epoch[1][within], self.epoch[2][within]
 
-    def check(self, pending: list, good):
-        """Read the loss history back; on a NaN or infinity in loss or weights that must stop, put the last good weights back and raise
-        Diverged.
-        """
-        first, run = self.run.step - len(pending), self.run
-        block = self.block(pending)
+    def check(self, block: dict[str, torch.Tensor], good):
+        """Record the losses; on a NaN or infinity in loss or weights that must stop, put the last good weights back and raise Diverged."""
+        steps, run = len(next(iter(block.values()))), self.run
+        first = run.step - steps
         total = sum(block.values())
         healthy = self.fleet.finite().cpu()
         bad = (~total.isfinite()).nonzero()
@@ -380,7 +414,7 @@ class Loop:
                 what, when = f"the loss became {total[step, student]:g}", first + step
             else:
                 student = int((~healthy).nonzero()[0])
-                what, when = "weights became NaN or infinite while the loss was finite", first + len(pending) - 1
+                what, when = "weights became NaN or infinite while the loss was finite", first + steps - 1
             self.fleet.restore(good)
             run.step = first
             run.optimizers = None  # their moments have seen the fault

@@ -84,13 +84,15 @@ def build_all(student, seeds, device) -> list[nn.Module]:
 
 
 class Teachers:
-    """The teachers of a run, asked about each pool once for each set of features.
+    """The teachers of a run, asked about each pool once for all features that are wanted.
 
     given: a module or a Teacher, the same for all lanes, or one for each lane. pools: the pool that each of them answers for.
+    strategies: all that will learn from them.
     """
 
-    def __init__(self, given: list, pools: list[Pool]):
+    def __init__(self, given: list, pools: list[Pool], strategies=()):
         self.given, self.pools, self.asked = given, pools, {}
+        self.expected = {name for strategy in strategies if strategy.needs_teacher for name in strategy.teacher_features}
 
     def __len__(self):
         return len(self.given)
@@ -109,6 +111,7 @@ class Teachers:
         wanted = set(strategy.teacher_features)
         if teacher.holds(pool, wanted):
             return teacher
+        wanted |= self.expected
         key = (id(teacher), id(pool), tuple(sorted(wanted)))
         if key not in self.asked:
             store = "memory" if teacher.store is None else teacher.store.kind

@@ -8,6 +8,7 @@ from torch.func import stack_module_state, vmap
 
 from distill_helpers.checks import InputError
 from distill_helpers.models.outputs import Outputs, outputs_of
+from distill_helpers.training.device import exact_products
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.randomness import seeded
 
@@ -114,6 +115,7 @@ def _comes_back(module, x, out: Outputs):
                          "depends on in parameters or buffers, and draw no random numbers in evaluation mode.")  # fmt: skip
 
 
+@exact_products()
 def check_alike(modules: list[nn.Module], pool):
     """Raise InputError where a student depends on more than its parameters and buffers: with the weights of another one it must answer as
     that one does.
@@ -147,6 +149,7 @@ def _generator_states(device):
     return states + [torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
 
 
+@exact_products()
 def why_not_stacked(module: nn.Module, pool) -> str:
     """Why students like this one cannot be trained in one stack; an empty string where they can.
 

@@ -19,7 +19,9 @@ def untrained_copy(module: nn.Module, seed: int) -> nn.Module:
     all its numbers are equal, as those of a bias that starts at zero.
     """
     whole("seed", seed, 0)
-    return build_seeded(lambda: _drawn_anew(module), seed, "untrained teacher")
+    where = next((p.device for p in module.parameters()), torch.device("cpu"))
+    # drawn on the processor, so that a seed means the same on every device
+    return build_seeded(lambda: _drawn_anew(copy.deepcopy(module).cpu()), seed, "untrained teacher").to(where)
 
 
 @torch.no_grad()

@@ -108,11 +108,43 @@ def off_diagonal(x: Tensor) -> Tensor:
     return 1 - torch.eye(x.shape[0], dtype=x.dtype, device=x.device)
 
 
-def pairwise_distances(x: Tensor) -> Tensor:
+def frozen_products(x: Tensor) -> Tensor:
+    """Inner products of all examples of a teacher's features, x [B, D] -> [B, B], without a gradient; made once for all strategies of a step."""
+    return FrozenProducts.apply(x.detach())
+
+
+class FrozenProducts(torch.autograd.Function):
+    """x xᵀ of features [..., B, D] through which nothing is learnt, remembered until others are asked about."""
+
+    last: tuple = (None, None, None)
+
+    @staticmethod
+    def forward(x):
+        known, version, found = FrozenProducts.last
+        if known is None or not _same_memory(known, x) or version != x._version:
+            found = x @ x.mT
+            # the features are held as well, so that their memory is not given to others meanwhile
+            FrozenProducts.last = (x.detach(), x._version, found)
+        return found
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return FrozenProducts.apply(x.movedim(in_dims[0], 0)), 0
+
+
+def _same_memory(a: Tensor, b: Tensor) -> bool:
+    return a.data_ptr() == b.data_ptr() and a.shape == b.shape and a.stride() == b.stride() and a.dtype == b.dtype and a.device == b.device
+
+
+def pairwise_distances(x: Tensor, products: Tensor | None = None) -> Tensor:
     """Euclidean distances between all examples, x [B, D] -> [B, B]; finite gradients also where two examples agree.
 
-    From inner products, so that no [B, B, D] numbers are needed; rounding may leave 1e-3 of the vectors' length.
+    From inner products, so that no [B, B, D] numbers are needed; rounding may leave 1e-3 of the vectors' length. products: x xᵀ, where known.
     """
     length = x.square().sum(-1)
-    squared = length.unsqueeze(0) + length.unsqueeze(1) - 2 * x @ x.T
+    squared = length.unsqueeze(0) + length.unsqueeze(1) - 2 * (x @ x.T if products is None else products)
     return (squared.clamp(min=0) + 1e-12).sqrt() * off_diagonal(x)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from distill_helpers.checks import at_least
-from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, counts, pairwise_distances
+from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, counts, frozen_products, pairwise_distances
 from distill_helpers.strategies.relations.triples import angle_loss
 
 
@@ -43,12 +43,12 @@ class Relational(FeatureStrategy):
 def distance_loss(ours, theirs):
     """Mean Huber loss over pairs of distinct examples, features [B, D] of any width."""
     b = ours.shape[0]
-    return huber(relative_distances(ours) - relative_distances(theirs)).sum() / max(1, b * (b - 1))
+    return huber(relative_distances(ours) - relative_distances(theirs, frozen_products(theirs))).sum() / max(1, b * (b - 1))
 
 
-def relative_distances(x):
-    """Distances of all pairs over the mean distance of distinct examples, [B, B]."""
-    distances, b = pairwise_distances(x), x.shape[0]
+def relative_distances(x, products=None):
+    """Distances of all pairs over the mean distance of distinct examples, [B, B]. products: x xᵀ, where known."""
+    distances, b = pairwise_distances(x, products), x.shape[0]
     return distances / (distances.sum() / max(1, b * (b - 1)) + 1e-12)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, unit
+from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, frozen_products, unit
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class SimilarityPreserving(FeatureStrategy):
 
     def loss(self, student, teacher, batch):
         out = student(batch.x)
-        gaps = [(similarities(t) - similarities(s)).square().mean() for s, t in self.pairs(out, teacher(batch))]
+        pairs = self.pairs(out, teacher(batch))
+        gaps = [(similarities(t, frozen_products(t.flatten(1))) - similarities(s)).square().mean() for s, t in pairs]
         return {"similarity": self.weight * sum(gaps), **self.task(out, batch)}
 
 
-def similarities(feature):
-    """Inner products of all examples' activations, each row scaled to length 1. [B, ...] -> [B, B]."""
+def similarities(feature, products=None):
+    """Inner products of all examples' activations, each row scaled to length 1. [B, ...] -> [B, B]. products: those, where known."""
     q = feature.flatten(1)
-    return unit(q @ q.T)
+    return unit(q @ q.T if products is None else products)
