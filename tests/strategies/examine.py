@@ -125,6 +125,17 @@ class World:
         rivals = self.asked("opponent_loss", **given) if self.strategy.opponents else {}
         return {**terms, **{f"opponent's {name}": value for name, value in rivals.items()}}
 
+    def doubled(self):
+        """Each example twice: batch and stored answers."""
+        twice = lambda t: torch.cat([t, t])
+        double = lambda k, v: v if v.dim() == 0 else torch.cat([v, v + len(v)]) if k.removeprefix("inner ") == "order" else twice(v)
+        b = self.batch
+        noise = {k: double(k, v) for k, v in b.noise.items()}
+        batch = b._replace(x=twice(b.x), y=twice(b.y), index=twice(b.index), view=twice(b.view), noise=noise)
+        if self.answers is None:
+            return batch, None
+        return batch, Outputs(twice(self.answers.logits), FeatureDict({k: twice(f) for k, f in self.answers.features.items()}))
+
     def in_order(self, order):
         """The same examples in another order: batch and stored answers."""
         inverse = order.argsort()
@@ -163,6 +174,7 @@ class Examined:
     grid: tuple = ()
     twins: dict = field(default_factory=dict)
     others: dict = field(default_factory=dict)
+    paired: tuple = ()
     idle: dict = field(default_factory=dict)
 
     @property
@@ -179,14 +191,15 @@ def check(function):
     return function
 
 
-def examine(strategy, minimum=None, grid=(), twins=None, others=None, idle=None) -> dict[str, str]:
+def examine(strategy, minimum=None, grid=(), twins=None, others=None, paired=(), idle=None) -> dict[str, str]:
     """{check: what is wrong} of the checks that ``strategy`` does not pass; empty where all is well.
 
     minimum: {term: its value where the student equals the teacher, and less than anywhere else}. grid: further settings, dicts of
     fields. twins: {extra: builder} of what stands for learnt extras where the student equals the teacher. others: {field: another value},
-    for fields whose other values cannot be guessed. idle: {field: reason} of fields that change nothing here.
+    for fields whose other values cannot be guessed. paired: terms that compare the examples of a batch with each other. idle: {field: reason}
+    of fields that change nothing here.
     """
-    case, faults = Examined(strategy, minimum or {}, tuple(grid), twins or {}, others or {}, idle or {}), {}
+    case, faults = Examined(strategy, minimum or {}, tuple(grid), twins or {}, others or {}, tuple(paired), idle or {}), {}
     for name, function in CHECKS.items():
         try:
             function(case)
@@ -233,7 +246,19 @@ def the_order_of_the_batch_does_not_matter(case):
         batch, answers = world.in_order(order)
         found, moved = world.every(), world.every(batch=batch, answers=answers)
         for name, value in found.items():
-            torch.testing.assert_close(moved[name], value, rtol=1e-7, atol=1e-9, msg=lambda text, n=name, s=s: f"{s.name}: {n}: {text}")
+            torch.testing.assert_close(moved[name], value, rtol=1e-6, atol=1e-9, msg=lambda text, n=name, s=s: f"{s.name}: {n}: {text}")
+
+
+@check
+def the_size_of_the_batch_does_not_matter(case):
+    """But to terms that compare its examples: each then meets its own copy."""
+    for s in case.settings:
+        world = World(s)
+        batch, answers = world.doubled()
+        found, larger = world.every(), world.every(batch=batch, answers=answers)
+        for name, value in found.items():
+            if name not in case.paired:
+                torch.testing.assert_close(larger[name], value, rtol=1e-6, atol=1e-9, msg=lambda text, n=name, s=s: f"{s.name}: {n}: {text}")
 
 
 @check
@@ -288,14 +313,16 @@ def random_numbers_come_from_draw_alone(case):
 @check
 def together_equals_alone_and_repeats(case):
     for s in case.settings:
-        recipe = LONG if s is case.strategy else SOME
+        recipe, still = LONG if s is case.strategy else SOME, replace(BRIEF, steps=1, lr=1e-12, opponent_lr=1e-12)
         for pool in (None, *[ASKING] * (s.honours_task and s.needs_labels)):
             together, alone = trained(s, (2, 5), recipe, pool), trained(s, (5,), recipe, pool)
             apart = gap(weights(together, 1), weights(alone))
             assert apart < 1e-9, f"{s.name}: a student is {apart:.1e} away from itself trained alone"
             assert gap(weights(together, 0), weights(together, 1)) > 1e-3, "two seeds give one student"
-            begun = build_seeded(student, 5).state_dict()
-            assert max((alone.model(0).state_dict()[k] - begun[k]).abs().max() for k in begun) > 1e-3, "nothing is learnt"
+            begun, ended = weights(trained(s, (5,), still, pool)), weights(alone)
+            for net in alone.fleet.skeletons:
+                mine = [k for k in ended if k.startswith(f"{net}.")]
+                assert max((ended[k] - begun[k]).abs().max() for k in mine) > 1e-3, f"{net} has learnt nothing"
         found = []
         for seed in (1, 2):
             torch.manual_seed(seed)
@@ -427,7 +454,7 @@ def bad_numbers_are_named(case):
         value = getattr(case.strategy, f.name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
-        listed = f.name in case.others  # one of a few numbers, of which True is 1
+        listed = isinstance(value, int) and f.name in case.others  # one of a few numbers, of which True is 1
         for bad in (*BAD_NUMBERS, *[True] * (not listed), *[2.5] * isinstance(value, int)):
             try:
                 replace(case.strategy, **{f.name: bad})
