@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import nn
+from waits import Waits
 
 from distill_helpers.checks import InputError
 from distill_helpers.comparison import Arm, Comparison, Redrawn, compare
@@ -30,6 +31,7 @@ from distill_helpers.strategies import (
 )
 from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.training import Recipe
+from distill_helpers.training.loop import Loop
 from distill_helpers.training.replicates import Replicate, balanced, draw_replicates
 
 FEATURES = {"student_layers": "hidden1", "teacher_layers": "hidden1"}
@@ -269,11 +271,7 @@ def test_views_may_belong_to_one_replicate_alone(toy_images):
 LONE = BigMLP(64, 8, 1, 5)
 @pytest.mark.parametrize("redrawn", [False, True])
 def test_no_step_of_a_comparison_waits_for_the_device(redrawn, toy_images, toy_teacher, monkeypatch):
-    from test_training import _Watch
-
-    from distill_helpers.training.loop import Loop
-
-    watch, plain = _Watch(), Loop.one_step
+    watch, plain = Waits(), Loop.one_step
 
     def watched(self, step):
         self.schedule(step)

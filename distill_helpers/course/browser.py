@@ -12,7 +12,7 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium")
-LEFT_OUT = ("The browser tests (tests/test_browser.py) are left out: there is no Chromium, and none could be installed ({why}). "
+LEFT_OUT = ("The browser tests (tests/notebooks/test_browser.py) are left out: there is no Chromium, and none could be installed ({why}). "
             "To have them: {how}, then make test.")  # fmt: skip
 PATIENCE = 900  # seconds for one attempt to install
 

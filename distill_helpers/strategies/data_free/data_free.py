@@ -36,7 +36,7 @@ class Generating(Strategy):
         return {"generator": self.generator()}
 
     def draw(self, x, generator):
-        return {"z": torch.randn(len(x), self.latent, generator=generator, device=x.device)}
+        return {"z": torch.randn(len(x), self.latent, generator=generator, device=x.device, dtype=x.dtype)}
 
     def images(self, student, batch) -> Tensor:
         """The generator's images for this step's z, shaped like batch.x."""

@@ -7,6 +7,7 @@ import torch
 from distill_helpers.checks import at_least, whole
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.contract.divergences import cross_entropy
+from distill_helpers.strategies.contract.feature_tools import not_in_a_grid
 from distill_helpers.strategies.contract.shapes import real_inputs
 
 
@@ -35,6 +36,7 @@ class AdversarialTraining(Strategy):
         return {"start": 2 * torch.rand(x.shape, generator=generator, device=x.device) - 1}
 
     def loss(self, student, teacher, batch):
+        not_in_a_grid("AdversarialTraining", steps=self.steps)
         y = require_class_targets(batch.y, "AdversarialTraining")
         attacked = attack(student, batch.x, y, batch.noise["start"], self.eps, self.steps, batch.task)
         return {"attacked": cross_entropy(student(attacked).logits, y, batch.task)}

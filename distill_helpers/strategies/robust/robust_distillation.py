@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from distill_helpers.checks import fraction, positive
 from distill_helpers.strategies.contract import require_class_targets
 from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.contract.feature_tools import not_in_a_grid
 from distill_helpers.strategies.robust.adversarial_training import AdversarialTraining, attack
 
 
@@ -30,6 +31,7 @@ class RobustDistillation(AdversarialTraining):
         fraction("weight", self.weight)
 
     def loss(self, student, teacher, batch):
+        not_in_a_grid("RobustDistillation", steps=self.steps)
         y = require_class_targets(batch.y, "RobustDistillation")
         attacked = attack(student, batch.x, y, batch.noise["start"], self.eps, self.steps, batch.task)
         soft = self.temperature**2 * kl_from_logits(teacher(batch).logits, student(attacked).logits, self.temperature)

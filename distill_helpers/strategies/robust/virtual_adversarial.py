@@ -7,6 +7,7 @@ import torch
 from distill_helpers.checks import InputError, at_least, positive, whole
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.divergences import kl_from_logits
+from distill_helpers.strategies.contract.feature_tools import not_in_a_grid
 from distill_helpers.strategies.contract.shapes import real_inputs
 from distill_helpers.strategies.contract.wrapper import Wrapper
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets
@@ -43,6 +44,7 @@ class VirtualAdversarial(Wrapper):
         return {**self.inner.draw(x, generator), "direction": torch.randn(x.shape, generator=generator, device=x.device)}
 
     def loss(self, student, teacher, batch):
+        not_in_a_grid("VirtualAdversarial", iterations=self.iterations)
         real_inputs(batch.x, "VirtualAdversarial")
         once = Remembered(student, batch.x)
         clean = once.outputs.logits.detach()

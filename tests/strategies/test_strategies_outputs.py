@@ -5,12 +5,11 @@ and at least one of the module's checks must then go red.
 """
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from mutation import Checks
-from stand_ins import SHORT, Net, batch, gap, random_logits, rows, same, small
+from stand_ins import SHORT, Net, batch, random_logits, rows, same, small
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,7 +19,7 @@ from distill_helpers.models import BigMLP
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.divergences import kl_from_logits
 from distill_helpers.strategies.contract.schedule import Grid
-from distill_helpers.strategies.outputs.born_again import BornAgain, ConfidenceWeighted, PermutedDarkKnowledge
+from distill_helpers.strategies.outputs.born_again import BornAgain, PermutedDarkKnowledge
 from distill_helpers.strategies.outputs.dist import RelationalMatching
 from distill_helpers.strategies.outputs.dkd import DecoupledDistillation
 from distill_helpers.strategies.outputs.dropout_distillation import DropoutDistillation
@@ -681,33 +680,6 @@ def assistant():
     return BigMLP(64, 16, 1, 5)
 
 
-STRATEGIES = [
-    DecoupledDistillation(),
-    RelationalMatching(),
-    RelationalMatching(2.0, 2.0, 4.0, 0.0),
-    StandardisedTargets(),
-    MutualLearning(small),
-    BornAgain(),
-    BornAgain(1.0),
-    PermutedDarkKnowledge(classes=5),
-    ConfidenceWeighted(),
-    TeacherFree(),
-    ScheduledTemperature(),
-    ScheduledTemperature(shape="cosine"),
-    AnnealingDistillation(3),
-    NoisyTeacher(classes=5),
-    DropoutDistillation(4),
-    Mixup(),
-    MixupDistillation(),
-    FunctionMatching(),
-    MarginalLoss(feature="hidden2"),
-    MarginalLoss(SoftTargets(), feature="hidden2"),
-    AdditiveMargin(),
-    DenselyGuided((assistant(),)),
-]
-each = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
-
-
 def setting(strategy, count=6, seed=0):
     """Student and teacher as linear maps of x, labels, and the strategy's own noise, all in 5 classes."""
     make = torch.Generator().manual_seed(seed)
@@ -718,119 +690,11 @@ def setting(strategy, count=6, seed=0):
     return student, teacher, batch(x, torch.arange(count) % 5, strategy.draw(x, make), 0.4), w
 
 
-def reordered(b, order):
-    inverse = order.argsort()
-    noise = {k: v if v.dim() == 0 else inverse[v[order]] if k == "order" else v[order] for k, v in b.noise.items()}
-    return b._replace(x=b.x[order], y=b.y[order], noise=noise)
+# with a peer or assistants that know the same, or at the end of the stage
+EQUAL = [MutualLearning(small), AnnealingDistillation(3), DropoutDistillation(4), DenselyGuided((assistant(),))]
 
 
-def doubled(b):
-    twice = lambda k, v: v if v.dim() == 0 else torch.cat([v, v + len(b.x) if k == "order" else v])
-    return b._replace(x=twice("x", b.x), y=twice("y", b.y), noise={k: twice(k, v) for k, v in b.noise.items()})
-
-
-@each
-def test_order_and_size_of_the_batch(strategy):
-    student, teacher, b, _ = setting(strategy)
-    found = strategy.loss(student, teacher, b)
-    assert all(v.dim() == 0 and v.isfinite() for v in found.values())
-    shuffled = strategy.loss(student, teacher, reordered(b, torch.tensor([3, 0, 5, 1, 4, 2])))
-    larger = strategy.loss(student, teacher, doubled(b))
-    for name in found:
-        torch.testing.assert_close(found[name], shuffled[name], msg=f"{name} depends on the batch's order")
-        if name != "marginal":  # each example then meets its own copy
-            torch.testing.assert_close(found[name], larger[name], msg=f"{name} depends on the batch's size")
-
-
-@each
-def test_needs_labels_is_true_exactly_when_they_are_needed(strategy):
-    student, teacher, b, _ = setting(strategy)
-    bare = b._replace(y=None)
-    if strategy.needs_labels and type(strategy).__name__ in (
-        "RelationalMatching",
-        "StandardisedTargets",
-        "BornAgain",
-        "ScheduledTemperature",
-        "MixupDistillation",
-        "DenselyGuided",
-    ):
-        assert "hard" in strategy.loss(student, teacher, b) and "hard" not in strategy.loss(student, teacher, bare)
-    elif strategy.needs_labels:
-        with pytest.raises(InputError, match="class indices"):
-            strategy.loss(student, teacher, bare)
-    else:
-        found = strategy.loss(student, teacher, b)
-        assert found.get("hard", torch.tensor(0.0)) == 0
-        for name, value in strategy.loss(student, teacher, bare).items():
-            torch.testing.assert_close(value, found[name])
-    assert ("labels" in strategy.signals) or not strategy.needs_labels
-
-
-def test_labels_are_not_needed_where_their_weight_is_zero():
-    free = [
-        RelationalMatching(label_weight=0.0),
-        StandardisedTargets(weight=1.0),
-        BornAgain(),
-        PermutedDarkKnowledge(),
-        DropoutDistillation(),
-        ScheduledTemperature(weight=1.0),
-        AnnealingDistillation(),
-        NoisyTeacher(),
-        MixupDistillation(weight=1.0),
-        FunctionMatching(),
-        DenselyGuided((assistant(),), weight=1.0),
-    ]
-    bound = [
-        DecoupledDistillation(),
-        MutualLearning(small),
-        ConfidenceWeighted(),
-        TeacherFree(),
-        Mixup(),
-        MarginalLoss(),
-        AdditiveMargin(),
-        RelationalMatching(),
-        StandardisedTargets(),
-        BornAgain(0.1),
-        MixupDistillation(),
-        ScheduledTemperature(),
-        MarginalLoss(FunctionMatching()),
-        DenselyGuided((assistant(),)),
-    ]
-    assert not any(s.needs_labels for s in free) and all(s.needs_labels for s in bound)
-    alone = (MutualLearning, TeacherFree, Mixup, MarginalLoss, AdditiveMargin)
-    for strategy in [*free, *bound]:
-        assert strategy.needs_teacher == (
-            not isinstance(strategy, alone) or isinstance(strategy, MixupDistillation) or strategy == MarginalLoss(FunctionMatching())
-        )
-
-
-@each
-def test_gradient_reaches_the_student_and_declared_extras_only(strategy):
-    student, teacher, b, w = setting(strategy)
-    for weight in w[:2]:
-        weight.requires_grad_()
-    total = sum(strategy.loss(student, teacher, b).values())
-    mine, peers = torch.autograd.grad(total, w[:2], allow_unused=True)
-    assert mine.isfinite().all() and mine.abs().max() > 1e-6
-    assert (peers is not None) == isinstance(strategy, MutualLearning)
-
-
-WITH_MINIMUM = (
-    DecoupledDistillation,
-    RelationalMatching,
-    StandardisedTargets,
-    MutualLearning,
-    BornAgain,
-    ScheduledTemperature,
-    AnnealingDistillation,
-    DropoutDistillation,
-    MixupDistillation,
-    FunctionMatching,
-    DenselyGuided,
-)
-
-
-@pytest.mark.parametrize("strategy", [s for s in STRATEGIES if type(s) in WITH_MINIMUM], ids=lambda s: s.name)
+@pytest.mark.parametrize("strategy", EQUAL, ids=lambda s: s.name)
 def test_a_student_that_equals_its_teacher_has_no_more_to_learn_from_it(strategy):
     """The teacher's terms have their minimum there, as far as the paper says so: a zero gradient and the value 0."""
     *_, b, w = setting(strategy)
@@ -844,46 +708,6 @@ def test_a_student_that_equals_its_teacher_has_no_more_to_learn_from_it(strategy
     assert g.abs().max() < 1e-4
     elsewhere = strategy.loss(Net(lambda x: 0.5 * x @ w.roll(1, 1), peer=lambda x: x @ same_as), teacher, b)
     assert sum(v for k, v in elsewhere.items() if "hard" not in k) > 1e-2
-
-
-@each
-def test_together_equals_alone(strategy, toy_images, toy_teacher):
-    teacher = lively() if isinstance(strategy, DropoutDistillation) else toy_teacher
-    before = {k: v.clone() for k, v in teacher.state_dict().items()}
-    together = distill(small, teacher, toy_images, strategy, seeds=(2, 5, 7), recipe=SHORT)
-    alone = distill(small, teacher, toy_images, strategy, seeds=(5,), recipe=SHORT)
-    start = distill(small, teacher, toy_images, strategy, seeds=(5,), recipe=replace(SHORT, steps=1, lr=1e-12))
-    for name in together.fleet.skeletons:
-        assert gap(together.model(1, name), alone.model(0, name)) < 5e-5
-        assert gap(together.model(0, name), together.model(1, name)) > 1e-3
-        assert gap(alone.model(0, name), start.model(0, name)) > 1e-3
-    assert all(values.isfinite().all() for values in together.history.values())
-    assert all(torch.equal(v, before[k]) for k, v in teacher.state_dict().items())
-    assert set(together.fleet.skeletons) == ({"student", "peer@0"} if isinstance(strategy, MutualLearning) else {"student"})
-
-
-GRIDS = [
-    [DecoupledDistillation(beta=1.0), DecoupledDistillation(beta=8.0)],
-    [RelationalMatching(temperature=1.0), RelationalMatching(temperature=4.0)],
-    [StandardisedTargets(weight=0.2), StandardisedTargets(weight=0.9)],
-    [PermutedDarkKnowledge(0.1, 5), PermutedDarkKnowledge(0.9, 5)],
-    [TeacherFree(0.7, 2.0, 0.5), TeacherFree(0.99, 2.0, 0.5)],
-    [ScheduledTemperature(high=2.0), ScheduledTemperature(high=8.0)],
-    [AnnealingDistillation(2), AnnealingDistillation(6)],
-    [NoisyTeacher(0.1, 0.5, 5), NoisyTeacher(0.9, 0.5, 5)],
-    [MixupDistillation(weight=0.1), MixupDistillation(weight=0.9)],
-    [FunctionMatching(1.0), FunctionMatching(5.0)],
-    [MarginalLoss(weight=0.1, feature="hidden2"), MarginalLoss(weight=5.0, feature="hidden2")],
-    [AdditiveMargin(0.0), AdditiveMargin(5.0)],
-]
-
-
-@pytest.mark.parametrize("grid", GRIDS, ids=lambda g: type(g[0]).__name__)
-def test_numbers_may_vary_in_a_grid(grid, toy_images, toy_teacher):
-    run = distill(small, toy_teacher, toy_images, Grid(grid), seeds=(3,), recipe=SHORT)
-    assert gap(run.model(0), run.model(1)) > 1e-4
-    for i, strategy in enumerate(grid):
-        assert gap(run.model(i), distill(small, toy_teacher, toy_images, strategy, seeds=(3,), recipe=SHORT).model(0)) < 5e-5
 
 
 FIXED = [[Mixup(0.2), Mixup(1.0)], [MixupDistillation(0.2), MixupDistillation(1.0)], [DropoutDistillation(2), DropoutDistillation(3)]]

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tarfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from distill_helpers.checks import InputError
+from distill_helpers.course.paths import repository
 from distill_helpers.data import Stream, shard_index, write_shards
 from distill_helpers.data.order import StreamOrder, keyed_permutation, positions_of, views_at
 
@@ -204,10 +204,10 @@ def test_a_stream_goes_on_exactly_after_a_kill_at_any_moment(folder, tmp_path, w
 def test_a_fresh_interpreter_reads_the_same(folder):
     """Nothing depends on what a process inherits: another hash seed, another set of generators, two workers."""
     code = (
-        "import sys; sys.path.insert(0, 'tests'); import test_streams as t, pathlib; "
+        f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_streams as t, pathlib; "
         f"print(''.join(t.lines_of(pathlib.Path({str(folder)!r}), {BATCH * 20}, 2, 0, 1)), end='')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository(), check=True)
     assert done.stdout.splitlines(keepends=True) == list(lines_of(folder, 0, 0, 0, 1))[20:]
 
 
@@ -425,10 +425,10 @@ def test_the_indices_that_are_held_are_those_of_two_blocks(folder):
 
 def test_memory_stays_flat_when_the_data_grow_tenfold(tmp_path):
     """In one process of its own: the peak after 3 MB of data, and after 30 MB."""
-    benchmark = Path(__file__).parents[1] / "benchmarks" / "stream_memory.py"
+    benchmark = repository() / "benchmarks" / "stream_memory.py"
     done = subprocess.run(
         [sys.executable, str(benchmark), "--folder", str(tmp_path), "--samples", "250", "--json"],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
+        capture_output=True, text=True, check=True, cwd=repository(),
     )  # fmt: skip
     small, large = json.loads(done.stdout)
     assert large["data MB"] > 9.5 * small["data MB"] > 25

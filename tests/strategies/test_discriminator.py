@@ -17,7 +17,6 @@ from distill_helpers.measure import distance_from_median, spread_ratio
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies import Adversarial, Grid, HardLabels, LogitRegression, ShuffledTeacher, SoftTargets, Strategy, Watched
 from distill_helpers.strategies.contract import Batch
-from distill_helpers.strategies.critics.critic import Critic
 from distill_helpers.training import Recipe, distill
 
 LN = math.log
@@ -294,73 +293,6 @@ def test_each_planted_fault_turns_a_check_red(name, old, new):
 
 
 GAME = Adversarial(inputs=64, hidden=8)
-STRATEGIES = [
-    GAME,
-    replace(GAME, condition="none", temperature=3.0),
-    replace(GAME, condition="label", opponent_steps=2),
-    replace(GAME, gradient_penalty=0.5),
-    replace(GAME, gradient_penalty=0.5, penalty="between", opponent_steps=2),
-    replace(GAME, inner=SoftTargets(), l1=1e-3, l2=1e-3, relabelled=0.5),
-    Adversarial(LogitRegression(norm=1, labels=1.0), condition="label", hidden=8),
-    Adversarial(LogitRegression(), condition="none", relabelled=1.0, hidden=8),
-    Watched(GAME),
-    ShuffledTeacher(GAME),
-    ShuffledTeacher(Watched(replace(GAME, inner=SoftTargets()))),
-    LogitRegression(norm=1, labels=0.5),
-]
-each = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
-
-
-@each
-def test_together_equals_alone(strategy, toy_images, toy_teacher):
-    before = {k: v.clone() for k, v in toy_teacher.state_dict().items()}
-    together = distill(small, toy_teacher, toy_images, strategy, seeds=(2, 5, 7), recipe=SHORT)
-    alone = distill(small, toy_teacher, toy_images, strategy, seeds=(5,), recipe=SHORT)
-    start = distill(small, toy_teacher, toy_images, strategy, seeds=(5,), recipe=replace(SHORT, steps=1, lr=1e-12, opponent_lr=1e-12))
-    assert set(together.fleet.skeletons) == ({"student", "critic@0"} if strategy.opponents else {"student"})
-    for name in together.fleet.skeletons:
-        assert gap(together.model(1, name), alone.model(0, name)) < 5e-5
-        assert gap(together.model(0, name), together.model(1, name)) > 1e-3
-        assert gap(alone.model(0, name), start.model(0, name)) > 1e-3
-    assert all(values.isfinite().all() for values in together.history.values())
-    assert all(torch.equal(v, before[k]) for k, v in toy_teacher.state_dict().items())
-
-
-def setting(count=6):
-    """A real critic, linear student and teacher, as a strategy meets them."""
-    make = torch.Generator().manual_seed(0)
-    w, v = (torch.randn(7, 5, generator=make, dtype=torch.double) for _ in range(2))
-    x = torch.randn(count, 7, generator=make, dtype=torch.double)
-    torch.manual_seed(1)
-    critics = {labels: Critic(5, 0 if labels else 7, labels, 8).double() for labels in (0, 5)}
-    return w, v, critics, Batch(x, torch.arange(count) % 5, torch.arange(count), torch.zeros(count), {"between": torch.rand(count, 1).double()})
-
-
-class Linear(Net):
-    def __init__(self, weight, critic=None):
-        super().__init__(None, critic)
-        self.weight = weight
-
-    def __call__(self, asked):
-        return Outputs((asked.x if isinstance(asked, Batch) else asked) @ self.weight, FeatureDict())
-
-
-@pytest.mark.parametrize("strategy", [s for s in STRATEGIES if type(s) is Adversarial and s.condition != "none"], ids=lambda s: s.name)
-@pytest.mark.parametrize("which", ["loss", "opponent_loss"])
-def test_order_and_size_of_the_batch(strategy, which):
-    w, v, critics, b = setting()
-    s = Linear(w, critics[5 if strategy.condition == "label" else 0])
-    call = lambda x: getattr(strategy, which)(s, Linear(v), x)
-    order = torch.tensor([3, 0, 5, 1, 4, 2])
-    shuffled = b._replace(x=b.x[order], y=b.y[order], noise={"between": b.noise["between"][order]})
-    twice = b._replace(x=b.x.repeat(2, 1), y=b.y.repeat(2), noise={"between": b.noise["between"].repeat(2, 1)})
-    found, moved, larger = call(b), call(shuffled), call(twice)
-    for name, value in found.items():
-        assert value.dim() == 0 and value.isfinite()
-        torch.testing.assert_close(value, moved[name])
-        torch.testing.assert_close(value, larger[name])
-
-
 def test_equal_answers_leave_the_critic_nothing_to_learn():
     """Student equal to teacher: the least loss is 2 ln 2 at a score of 0, where its gradient with respect to the score is zero."""
     same(Adversarial(**NO_IMAGE).opponent_loss(Net(THREE, lambda a: 0 * a[..., :1]), Net(THREE), batch(1))["tell"], 2 * LN(2))

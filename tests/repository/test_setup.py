@@ -215,7 +215,7 @@ def test_without_one_a_line_says_what_is_left_out_and_in_ci_it_is_an_error(machi
     machine.gives = {"apt-get": set()} if root else {}  # a package that is a stub: it installs, and does not start
     assert browser.main() == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
-    assert "tests/test_browser.py" in line and "apt-get install chromium" in line and "playwright install: no network" in line
+    assert "tests/notebooks/test_browser.py" in line and "apt-get install chromium" in line and "playwright install: no network" in line
     assert ("what it installed does not start" in line) == root and ("needs root" in line) != root
     monkeypatch.setenv("CI", "true")
     assert browser.main() == 1

@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import Waits
 
 from distill_helpers.data import make_views
 from distill_helpers.models import BigMLP, PlainPerceptron, ResidualStudent
@@ -127,25 +127,10 @@ def test_divergence_names_strategy_seed_and_step_and_keeps_good_weights(toy_imag
     assert run.step % 5 == 0
 
 
-class _Watch(TorchDispatchMode):
-    """Counts operations that make the host wait for the device."""
-
-    waits = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "item", "masked_select", "unique")
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if any(function.__name__.startswith(w) for w in self.waits):
-            self.seen.append(function.__name__)
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("strategy", [SoftTargets(), ShuffledTeacher(SoftTargets()), LabelSmoothing()], ids=lambda s: s.name)
 def test_no_step_waits_for_the_device(strategy, optimizer, toy_images, toy_teacher, monkeypatch):
-    watch, plain = _Watch(), Loop.one_step
+    watch, plain = Waits(), Loop.one_step
 
     def watched(self, step):
         self.schedule(step)  # an epoch's order is made on the host and sent at once, between the steps
