@@ -249,6 +249,140 @@ def luck_by_hand(m):
     assert m.best_by_luck(eight[:, :4], 1.0, 4000) == near(math.sqrt(4 / 3))
 
 
+# ---- attacks -------------------------------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """Logits as a function of x; ``seen`` keeps the points asked about."""
+
+    def __init__(self, logits):
+        self.logits, self.seen = logits, []
+
+    def __call__(self, x):
+        self.seen.append(x.detach().clone())
+        return self.logits(x)
+
+
+SLANT = lambda x: torch.stack([2 * x[:, 0] - 0.5 * x[:, 1], 0 * x[:, 0]], -1)
+X, Y = torch.tensor([[0.5, 0.5], [0.02, 0.97], [0.5, 0.5]]), torch.tensor([0, 0, 1])
+WORST = torch.tensor([[0.4, 0.6], [0.0, 1.0], [0.6, 0.4]])  # within 0.1 and within [0, 1]
+START = 2 * torch.rand(3, 2, generator=torch.Generator().manual_seed(0)) - 1
+
+
+@of("robustness")
+def one_step_by_hand(m):
+    torch.testing.assert_close(m.fgsm(SLANT, X, Y, 0.1), WORST)
+    torch.testing.assert_close(m.pgd(SLANT, X, Y, 0.1, 5), WORST)
+    logits = torch.tensor([[1.0, 3, 2], [1, 3, 2]])
+    assert m._losses(logits, torch.tensor([0, 1]), "margin").tolist() == [2, -1]
+
+
+@of("robustness")
+def the_path_from_a_fixed_start(m):
+    """From x + eps (2 u - 1), cut to [0, 1], by 2.5 eps / steps along the sign, within the ball around x."""
+    asked = Asked(SLANT)
+    m.pgd(asked, X, Y, 0.1, 5)
+    way, down = asked.seen[2:], torch.tensor([[-1.0, 1], [-1, 1], [1, -1]])
+    torch.testing.assert_close(way[0], (X + 0.1 * START).clamp(0, 1))
+    low, high = (X - 0.1).clamp(min=0), (X + 0.1).clamp(max=1)
+    for before, after in zip(way, way[1:], strict=False):
+        torch.testing.assert_close(after, torch.minimum(torch.maximum(before + 0.05 * down, low), high))
+    half = Asked(SLANT)
+    m.pgd(half, X, Y, 0.1, 5, step_size=0.01)
+    torch.testing.assert_close(half.seen[3], torch.minimum(torch.maximum(way[0] + 0.01 * down, low), high))
+
+
+@of("robustness")
+def the_worst_point_is_kept(m):
+    """A loss that is largest at x: x stays. One that is largest beside the start: the start stays, though the step goes on."""
+    x, y = X[:1], Y[:1]
+    peak = lambda at: lambda p: torch.stack([5 + (p - at).square().sum(-1), 0 * p[:, 0]], -1)
+    torch.testing.assert_close(m.pgd(peak(x), x, y, 0.1, 3, restarts=2), x)
+    start = x + 0.1 * (2 * torch.rand(1, 2, generator=torch.Generator().manual_seed(0)) - 1)
+    torch.testing.assert_close(m.pgd(peak(start + 1e-3), x, y, 0.1, 1, step_size=0.2), start)
+    old = torch.tensor([False, True, True, False]), torch.tensor([9.0, 1, 1, 1])
+    new = torch.tensor([True, False, True, False]), torch.tensor([1.0, 9, 2, 2])
+    assert m._worse(torch.zeros(4, 1), old, torch.ones(4, 1), new)[0].flatten().tolist() == [1, 0, 1, 1]
+
+
+@of("robustness")
+def transfer_attacks_the_other_model(m):
+    other = lambda x: -SLANT(x)
+    x, y = torch.tensor([[0.5, 0.9]]), torch.tensor([0])
+    assert m.transfer_accuracy(SLANT, other, x, y, 0.4) == 1 and m.robust_accuracy(SLANT, x, y, 0.4) == 0
+
+
+@of("robustness")
+def budgets_are_spent(m):
+    calls = {}
+    for budget in ((1, 1), (1, 3)):
+        asked = Asked(SLANT)
+        assert list(m.attack_strength(asked, X, Y, 0.1, (budget,))) == [budget]
+        calls[budget] = len(asked.seen)
+    assert calls[1, 3] - calls[1, 1] == 2 * 2
+    assert list(m.attack_strength(SLANT, X, Y, 0.1)) == [(1, 1), (10, 1), (40, 1), (40, 4)]
+
+
+@of("robustness")
+def a_stack_is_asked_in_evaluation_mode(m):
+    nets = [torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5)) for _ in range(2)]
+    state = {name: torch.stack([dict(net.named_parameters())[name] for net in nets]).detach() for name, _ in nets[0].named_parameters()}
+
+    class Fleet:
+        skeletons = {"student": nets[0]}
+
+        def state(self):
+            return {"student": state}
+
+    class Run:
+        fleet = Fleet()
+
+        def __len__(self):
+            return 2
+
+    for training in (True, False):
+        nets[0].train(training)
+        torch.testing.assert_close(m.Stacked(Run())(torch.stack([X, X]))[1], nets[1].eval()(X).detach())
+        assert nets[0].training == training
+
+
+# ---- features ------------------------------------------------------------------------------------------------------------------
+
+
+@of("representation")
+def effective_rank_by_hand(m):
+    """Four points, 3 and 1 from their middle on two axes: shares 3/4 and 1/4 of the singular values."""
+    cross = torch.tensor([[3.0, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0]]) + torch.tensor([5.0, -7, 2])
+    assert m.effective_rank(cross).item() == near(math.exp(0.75 * math.log(4 / 3) + 0.25 * math.log(4)), rel=1e-5)
+
+
+@of("representation")
+def cka_by_kernels(m):
+    """The centred kernels' inner product over their lengths."""
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(size=(9, 3)) + 4, draw.normal(size=(9, 5)) - 2
+    middle = np.eye(9) - 1 / 9
+    k, l = (middle @ x @ x.T @ middle for x in (a, b))  # noqa: E741
+    assert m.linear_cka(torch.tensor(a), torch.tensor(b)).item() == near((k * l).sum() / np.sqrt((k * k).sum() * (l * l).sum()))
+
+
+@of("representation")
+def a_probe_by_hand(m):
+    """Standardised by what it learns from, with a bias, judged on what it has not learnt from."""
+    x, y = torch.tensor([[999.0], [1001.0]]).repeat(10, 1), torch.tensor([0, 1]).repeat(10)
+    assert m.linear_probe(x, y, torch.full((4, 1), 1001.0), torch.ones(4, dtype=torch.long), 2) == 1
+    assert m.linear_probe(x, y, x, 1 - y, 2) == 0
+    assert m.linear_probe(torch.zeros(5, 1), torch.tensor([1, 1, 1, 1, 0]), torch.zeros(1, 1), torch.tensor([1]), 2) == 1
+
+
+@of("representation")
+def the_penalty_s_size(m):
+    """A minority is told apart until the penalty is too large: at 0.45 it is, at 0.65 no more."""
+    x, y = torch.tensor([[-1.0]] * 14 + [[1.0]] * 6), torch.tensor([0] * 14 + [1] * 5 + [0])
+    read = lambda decay: m.linear_probe(x, y, torch.ones(1, 1), torch.tensor([1]), 2, decay).item()
+    assert (read(0.45), read(0.65)) == (1, 0)
+
+
 @of.each
 def test_by_hand(name, check):
     check(of.original(name))
@@ -351,6 +485,45 @@ FAULTS = [
     ("ranking", ".max(0), confidence)", ".mean(0), confidence)"),
     ("ranking", "integers(scores.shape[1], size=(resamples, scores.shape[1]))", "integers(scores.shape[1], size=(resamples, scores.shape[1] - 1))"),
     ("ranking", 'method="lower"), np', 'method="higher"), np'),
+    ("robustness", "eps * _slope(call, x, y, loss)[0].sign()", "eps * _slope(call, x, y, loss)[0]"),
+    ("robustness", "(x + eps * _slope(", "(x - eps * _slope("),
+    ("robustness", "[0].sign()).clamp(0, 1)", "[0].sign())"),
+    ("robustness", "2.5 * eps / max(steps, 1)", "2.5 * eps"),
+    ("robustness", "2.5 * eps / max(steps, 1)", "0.5 * eps / max(steps, 1)"),
+    ("robustness", "worst, badness = x, _badness(call, x, y, loss)",
+     "worst, badness = x, (torch.zeros_like(_badness(call, x, y, loss)[0]), _badness(call, x, y, loss)[1] - 9)"),
+    ("robustness", "2 * torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype) - 1",
+     "torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)"),
+    ("robustness", "moved = (x + eps * noise).clamp(0, 1)", "moved = (x + eps * noise)"),
+    ("robustness", "moved = (x + eps * noise).clamp(0, 1)", "moved = x"),
+    ("robustness", "step_size * slope.sign(), low), high)", "step_size * slope.sign(), low), high + eps)"),
+    ("robustness", "(x - eps).clamp(min=0), (x + eps).clamp(max=1)", "(x - eps), (x + eps)"),
+    ("robustness", "return wrong - logits.gather(-1, own).squeeze(-1)", "return logits.gather(-1, own).squeeze(-1) - wrong"),
+    ("robustness", "logits.scatter(-1, own, -torch.inf).amax(-1)", "logits.amax(-1)"),
+    ("robustness", "(new[0] & ~old[0]) | ((new[0] == old[0]) & (new[1] > old[1]))", "new[1] > old[1]"),
+    ("robustness", "(new[0] & ~old[0]) | ((new[0] == old[0]) & (new[1] > old[1]))", "(new[0] & ~old[0])"),
+    ("robustness", "worst, badness = _worse(worst, badness, moved, _badness(call, moved, y, loss))",
+     "worst, badness = moved, _badness(call, moved, y, loss)"),
+    ("robustness", "            worst, badness = _worse(worst, badness, moved, bad)\n", ""),
+    ("robustness", "pgd(source, x, y, eps, steps", "pgd(model, x, y, eps, steps"),
+    ("robustness", "(1, 1), (10, 1), (40, 1), (40, 4)", "(1, 1), (10, 1), (40, 1)"),
+    ("robustness", "manual_seed(0)", "manual_seed(torch.seed() % 1000)"),
+    ("robustness", "robust_accuracy(model, x, y, eps, steps, restarts, **attack) for", "robust_accuracy(model, x, y, eps, steps, 1, **attack) for"),
+    ("robustness", "        self.skeleton.eval()\n", ""),
+    ("robustness", "self.skeleton.train(was_training)", "self.skeleton.train()"),
+    ("representation", "features - features.mean(-2, keepdim=True))", "features)"),
+    ("representation", "entr(p).sum(-1).exp()", "entr(p).sum(-1)"),
+    ("representation", "p = s / s.sum(", "p = s**2 / (s**2).sum("),
+    ("representation", "features - features.mean(-2, keepdim=True))", "features - features.mean(-1, keepdim=True))"),
+    ("representation", "m.double() - m.double().mean(-2, keepdim=True)", "m.double()"),
+    ("representation", "(square(a, a) * square(b, b)).sqrt()", "(square(a, a) * square(b, b))"),
+    ("representation", "return square(a, b) /", "return square(a, b).sqrt() /"),
+    ("representation", "(test_features - mean) / std", "(test_features - test_features.mean(-2, keepdim=True)) / std"),
+    ("representation", "(features - mean) / std, (test", "features, (test"),
+    ("representation", "decay / 2 * weight", "decay * weight"),
+    ("representation", "decay / 2 * weight.square()", "decay / 2 * weight.abs()"),
+    ("representation", "(test @ weight + bias)", "(test @ weight)"),
+    ("representation", "(test @ weight + bias).argmax(-1) == test_labels", "(x @ weight + bias).argmax(-1) == labels"),
 ]  # fmt: skip
 
 

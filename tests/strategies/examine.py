@@ -101,7 +101,7 @@ class World:
             asked = Teacher(module).over(POOL, tuple(sorted(strategy.teacher_features)))
             self.teacher = strategy.prepare_teacher(asked)
             answers = outputs_of(module, x) if self.teacher is asked else self.teacher.rows(view, index)
-            answers = Outputs(answers.logits.detach(), FeatureDict({k: f.detach() for k, f in answers.features.items()}))
+            answers = Outputs(answers.logits.detach().to(kind), FeatureDict({k: f.detach().to(kind) for k, f in answers.features.items()}))
         with torch.no_grad():
             seen = outputs_of(mine, x)
         self.extras = build_seeded(lambda: strategy.extras(seen, answers), 5)

@@ -112,7 +112,10 @@ EXAMINED = {
     "RandomTeacher": dict(build=dict(inner=SOFT)),
     "Relabelled": dict(build=dict(threshold=0.4), minimum={"soft": 0}, grid=[dict(inner=HardLabels())]),
     "Relational": dict(minimum={"distance": 0, "angle": 0}, paired=("distance", "angle"), grid=[dict(labels=0.0)]),
-    "RelationalMatching": dict(minimum={"inter": 0, "intra": 0}, grid=[dict(inter=2.0, intra=2.0, temperature=4.0, label_weight=0.0)]),
+    "RelationalMatching": dict(
+        minimum={"inter": 0, "intra": 0}, paired=("intra",),
+        grid=[dict(inter=2.0, intra=2.0, temperature=4.0, label_weight=0.0)],
+    ),
     "RobustDistillation": dict(),
     "ScheduledTemperature": dict(minimum={"soft": 0}, grid=[dict(shape="cosine"), dict(weight=1.0)]),
     "ShuffledTeacher": dict(
