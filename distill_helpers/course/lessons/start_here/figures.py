@@ -39,6 +39,7 @@ def made_of_one(digit, pictures):
     for each in (ax, *grid.flat):
         each.set(xticks=[], yticks=[])
         each.grid(False)
+        each.spines[:].set_visible(False)
     return Picture(fig, "One handwritten digit on the left; on the right fourteen pictures of turned, stretched and overlaid copies of it",
                    "One digit, and pictures made of turned, stretched and moved copies of it. Is there a digit among them that you can read?")  # fmt: skip
 
@@ -72,7 +73,7 @@ def arms(a, b, paired, unpaired):
         left.plot([0, 1], [one, other], "o-", color=PALETTE[0], lw=1, ms=4)
     left.set(xticks=[0, 1], xticklabels=["arm A", "arm B"], xlim=(-0.25, 1.25), ylabel="accuracy, %")
     for place, (name, d) in enumerate((("paired", paired), ("unpaired", unpaired))):
-        right.plot([d.low, d.high], [place, place], color=PALETTE[place], lw=3)
+        right.plot([d.low, d.high], [place, place], color=PALETTE[place], lw=3, ls="-")
         right.plot(d.mean, place, "o", color=PALETTE[place], ms=7, mec="white")
         right.text(d.mean, place - 0.16, f"{name}: {d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]", ha="center", fontsize=9)
     right.axvline(0, color="black", lw=0.8)
@@ -101,7 +102,7 @@ def word_of(effect=0.5, replicates=8):
     for low, high, shade in ((-3, 0, 0.86), (0, M, 0.93), (M, 3, 1.0)):
         ax.axvspan(low, high, color=str(shade), lw=0)
     ax.plot(values, np.linspace(0.25, 0.75, replicates), "o", ms=4, color=PALETTE[4], alpha=0.8)
-    ax.plot([d.low, d.high], [0, 0], color=PALETTE[0], lw=4, solid_capstyle="butt")
+    ax.plot([d.low, d.high], [0, 0], color=PALETTE[0], lw=4, ls="-", solid_capstyle="butt")
     ax.plot(d.mean, 0, "o", color=PALETTE[0], ms=8, mec="white")
     for edge in (-M, 0, M):
         ax.axvline(edge, color="black", lw=0.8, ls="-" if edge == 0 else ":")
@@ -128,14 +129,14 @@ def timeline(claim, part, verdict):
         "judged": f"{verdict.verdict}{form}; {row['firmness'] or 'nothing decided'}",
         "in the ledger": f"published for {claim.id} today: {published.verdict}, {published.edition or 'no lesson has judged it'}",
     }
-    fig, ax = plt.subplots(figsize=(7, 2.5))
-    ax.plot([0, 4], [0, 0], color=PALETTE[0], lw=2, zorder=0)
+    fig, ax = plt.subplots(figsize=(7, 2.1))
+    ax.plot([0, 4], [0, 0], color=PALETTE[0], lw=2, ls="-", zorder=0)
     for place, (name, said) in enumerate(stations.items()):
         ax.plot(place, 0, "o", ms=20, color=PALETTE[0])
         ax.text(place, 0, str(place + 1), color="white", ha="center", va="center", weight="bold")
         ax.text(place, 0.42, name, ha="center", weight="bold", fontsize=9)
         ax.text(place, -0.38, textwrap.fill(said, 20), ha="center", va="top", fontsize=7.8, linespacing=1.25)
-    ax.set(xlim=(-0.55, 4.55), ylim=(-2.4, 0.8))
+    ax.set(xlim=(-0.55, 4.55), ylim=(-1.75, 0.75))
     ax.set_axis_off()
     alt = "; ".join(f"{place}. {name}: {said}" for place, (name, said) in enumerate(stations.items(), 1))
     return Picture(fig, f"Five stations of a verdict on {claim.id}. {alt}",
@@ -157,18 +158,18 @@ def over_margins(part, measurements):
     """The verdict as every margin of a part is scaled."""
     held = judging.held(part, judging.checked(part, measurements, "this claim"))
     scales = 2 ** np.linspace(-2, 2, 81)
-    rulings = [judging.rule(part, held, scale) for scale in scales]
-    names = [v for v in judging.VERDICTS if v in {r.verdict for r in rulings}]
-    places = np.array([names.index(r.verdict) for r in rulings])
-    fig, ax = plt.subplots(figsize=(7, 0.9 + 0.45 * len(names)))
+    said = lambda scale: textwrap.fill(": ".join(filter(None, judging.rule(part, held, scale)[:2])), 26)
+    found = [said(scale) for scale in scales]
+    names = list(dict.fromkeys(found))
+    fig, ax = plt.subplots(figsize=(7, 1.0 + 0.5 * len(names)))
     ax.axvspan(0.5, 2, color="0.93", lw=0)
     ax.axvline(1, color="black", lw=0.8, ls=":")
-    ax.plot(scales, places, "s", ms=4, color=PALETTE[0])
+    ax.plot(scales, [names.index(one) for one in found], "s", ms=4, color=PALETTE[0])
     ax.set_xscale("log", base=2)
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="the margin, in multiples of the registered m")
     ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
-    at = {f"{scale:g}": judging.rule(part, held, scale).verdict for scale in (0.5, 1, 2)}
-    return Picture(fig, "The verdict as the margin grows: " + "; ".join(f"at {scale} m {found}" for scale, found in at.items()),
+    at = "; ".join(f"at {scale:g} m {' '.join(said(scale).split())}" for scale in (0.5, 1, 2))
+    return Picture(fig, f"The verdict as the margin grows: {at}",
                    "The verdict over the margin. Inside the grey band, from half to twice $m$, a firm verdict stays on one line; a fragile one does not.")
 
 
@@ -185,6 +186,7 @@ def worlds(alone, with_examples, truth):
             ax.plot([d.low, d.high], [place, place], color=PALETTE[1] if out else PALETTE[0], lw=2.4 if out else 1.2, ls="--" if out else "-")
         ax.axvline(truth, color="black", lw=0.8)
         ax.set(title=f"{name}: {missed} of {len(found)} miss", xlabel="difference", yticks=[])
+        ax.locator_params(axis="x", nbins=5)
         counts.append(f"{missed} of {len(found)} miss the truth with {name}")
     return Picture(fig, "Two ladders of intervals around a line at the truth: " + ", ".join(counts),
                    "The first simulated worlds, one interval each. The line is the truth that was put in; dashed intervals miss it.")
@@ -193,7 +195,10 @@ def worlds(alone, with_examples, truth):
 @on_page
 def family(single, together):
     """A family of comparisons with single and simultaneous intervals. {name: Difference}."""
-    rows = [Row(name, d.mean, d.low, d.high, together[name].low, together[name].high, word="leaves out zero" if d.low > 0 or d.high < 0 else "holds zero")
-            for name, d in single.items()]  # fmt: skip
+    rows = [Row(name, d.mean, d.low, d.high, together[name].low, together[name].high, word=_about_zero(d)) for name, d in single.items()]
     fig, alt = forest(rows, "difference from the baseline")
     return Picture(fig, alt, "Twelve methods that do nothing, beside one baseline. Thick: the single interval. Thin: the simultaneous one.")
+
+
+def _about_zero(d) -> str:
+    return "leaves out zero" if d.low > 0 or d.high < 0 else "holds zero"

@@ -34,7 +34,7 @@ def idle_family(rng: np.random.Generator, members: int = 12) -> dict[str, Differ
     return {f"method {n + 1}": paired(rng.standard_normal(8), baseline) for n in range(members)}
 
 
-def false_alarms(families: int = 30, seed: int = 0) -> tuple[int, int]:
+def false_alarms(families: int = 100, seed: int = 0) -> tuple[int, int]:
     """In how many families of idle methods some interval leaves out zero: single intervals, simultaneous ones."""
     rng = np.random.default_rng(seed)
     single = together = 0
