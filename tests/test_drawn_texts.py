@@ -74,8 +74,11 @@ def test_spots_of_a_lesson_and_of_evidence(tmp_path):
            "stated": [{"evidence": "clean accuracy rises", "holds": "yes", "numbers": {}}],
            "corrected": [{"evidence": "accuracy under attack rises", "holds": "no", "numbers": numbers}]}  # fmt: skip
     replace_verdict(tmp_path, row)
-    replace_verdict(tmp_path, {"edition": 2, "claim": "C21", "part": "", "lesson": "robust_students", "verdict": "holds in part", "form": "at T = 1"})
-    text = "<!-- verdicts:robust_students -->x<!-- /verdicts --> <!-- evidence:C21/Softmax/2 -->x<!-- /evidence --> <!-- evidence:C21/Softmax/1 --><!-- /evidence -->"
+    replace_verdict(
+        tmp_path, {"edition": 2, "claim": "C21", "part": "", "lesson": "robust_students", "verdict": "holds in part", "form": "at T = 1"}
+    )
+    text = "<!-- verdicts:robust_students -->x<!-- /verdicts --> <!-- evidence:C21/Softmax/2 -->x<!-- /evidence -->"
+    text += "<!-- evidence:C21/Softmax/1 --><!-- /evidence -->"
     text += "<!-- evidence:C21/Softmax/2 in points --><!-- /evidence -->"
     drawn = [found[1] for found in SPOT.finditer(texts.refreshed(text, tmp_path))]
     assert drawn[0] == "C21 (Softmax) refuted; C21 holds in part, at T = 1 (first edition)"
@@ -84,11 +87,23 @@ def test_spots_of_a_lesson_and_of_evidence(tmp_path):
 
 
 @pytest.mark.parametrize(("spot", "words"), [
-    ("verdicts:nowhere", "'nowhere', which has recorded no verdict"), ("evidence:C21/Softmax/9", "names none"), ("evidence:C21/Softmax/x", "names none"),
+    ("verdicts:nowhere", "'nowhere', which has recorded no verdict"), ("evidence:C21/Softmax/9", "names none"),
+    ("evidence:C21/Softmax/x", "names none"),
     ("evidence:C01//1", "names none"), ("evidence:C21/Softmax/1 in miles", "names none"),
 ])  # fmt: skip
 def test_spots_that_name_nothing(spot, words, tmp_path):
-    replace_verdict(tmp_path, {"edition": 1, "claim": "C21", "part": "Softmax", "lesson": "robust_students", "verdict": "holds", "stated": [{"evidence": "it rises", "holds": "yes", "numbers": {}}], "corrected": []})
+    replace_verdict(
+        tmp_path,
+        {
+            "edition": 1,
+            "claim": "C21",
+            "part": "Softmax",
+            "lesson": "robust_students",
+            "verdict": "holds",
+            "stated": [{"evidence": "it rises", "holds": "yes", "numbers": {}}],
+            "corrected": [],
+        },
+    )
     with pytest.raises(InputError, match=words):
         texts.refreshed(f"<!-- {spot} -->x<!-- /{spot.split(':')[0]} -->", tmp_path)
 

@@ -100,7 +100,15 @@ def test_the_timeline_says_what_the_register_the_ruling_and_the_ledger_say(capsy
     verdict = dh.rehearse("C02", made_up.measurements())
     alt = figures.timeline.picture(claim, claim.part(""), verdict).alt
     published = dh.ledger().set_index("claim").verdict["C02"]
-    for said in (claim.registered, "4 readings", "3 weaker forms", "m is 0.5 points", verdict.verdict, verdict.ruling.form, verdict.row["firmness"]):
+    for said in (
+        claim.registered,
+        "4 readings",
+        "3 weaker forms",
+        "m is 0.5 points",
+        verdict.verdict,
+        verdict.ruling.form,
+        verdict.row["firmness"],
+    ):
         assert said in alt
     assert f"published for C02 today: {published}" in alt
 
@@ -129,10 +137,25 @@ def test_terms_and_symbols_are_each_said_once_and_plainly():
     assert len({term.lower() for term in terms}) == len(terms) and all(len(group) <= 12 for group in glossary.TERMS.values())
     for said in (said for group in glossary.TERMS.values() for said in group.values()):
         assert said.endswith(".") and 4 <= len(said.split()) <= 25 and said.count(". ") == 0
-    assert len({meaning for meaning in glossary.SYMBOLS.values()}) == len(glossary.SYMBOLS)
+    assert len(set(glossary.SYMBOLS.values())) == len(glossary.SYMBOLS)
 
 
-PROJECT = {"OK", "GPU", "CPU", "MNIST", "SVHN", "CIFAR", "COCO", "XOR", "RNG", "CSV", "TF", "DISTILL_PROFILE", "SVG", "LSUV"}  # names, and what every reader knows
+PROJECT = {
+    "OK",
+    "GPU",
+    "CPU",
+    "MNIST",
+    "SVHN",
+    "CIFAR",
+    "COCO",
+    "XOR",
+    "RNG",
+    "CSV",
+    "TF",
+    "DISTILL_PROFILE",
+    "SVG",
+    "LSUV",
+}  # names, and what every reader knows
 
 
 def lessons_text(edition):

@@ -21,7 +21,8 @@ WRITERS = {
                    "    predictions._asked[f'p{me}.r{n}'] = ('Which of the two?', ('a', 'b'))\n"
                    "    predictions._remember(f'p{me}.r{n}', expected='a')",
     "timings": "from pathlib import Path\nfrom distill_helpers.course import runner\nfrom distill_helpers.course.paths import results_dir\n"
-               "put = lambda n: runner.update_timings(results_dir() / 'timings.csv', dict.fromkeys(runner.FIELDS, '1') | {'notebook': f'{me}-{n}'})",
+               "row = dict.fromkeys(runner.FIELDS, '1')\n"
+               "put = lambda n: runner.update_timings(results_dir() / 'timings.csv', row | {'notebook': f'{me}-{n}'})",
 }  # fmt: skip
 
 

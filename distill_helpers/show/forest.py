@@ -10,7 +10,8 @@ WIDTH = 7.0  # inches, a page
 _LOOKS = {"yes": (PALETTE[2], "o"), "yes, size unsure": (PALETTE[2], "s"), "yes, too small to matter": (PALETTE[5], "v"),
           "no difference that matters": (PALETTE[6], "d"), "the opposite": (PALETTE[1], "X"), "open": (PALETTE[4], "P"),
           "yes, by more than m": (PALETTE[2], "^"), "no, by less than m": (PALETTE[1], "v"), "not worse": (PALETTE[2], "p"),
-          "worse": (PALETTE[1], "p"), "the same": (PALETTE[6], "h"), "not the same": (PALETTE[1], "h")}  # fmt: skip
+          "worse": (PALETTE[1], "p"), "the same": (PALETTE[6], "h"), "not the same": (PALETTE[1], "h"),
+          "leaves out zero": (PALETTE[1], "s")}  # fmt: skip
 _OTHER = (PALETTE[0], "D")
 
 

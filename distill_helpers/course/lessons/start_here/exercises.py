@@ -13,6 +13,7 @@ TRUTH, WORLDS = 0.01, 400
 
 def _intervals(generator):
     """Two intervals of each of the six words, in any order, around another m each."""
+
     def between(low, high):
         return float(low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64))
 
@@ -99,11 +100,11 @@ EXERCISES = [
     )),
     Judgement("2", "With a method, accuracy rises by +0.3 [-0.1, +0.7] points over 8 replicates; m is 0.5. Its control, a teacher that was never "
                    "trained, rises by +0.3 [-0.2, +0.8]. What may you write?", (
-        Option("The teacher's knowledge brings 0.3 points.", "The interval holds zero, and the control rises as much: neither a gain nor its cause is shown."),
-        Option("The method makes no difference.", "A gain of 0.7 points is inside the interval and beyond m, so a gain that matters is not excluded."),
+        Option("The teacher's knowledge brings 0.3 points.", "Zero lies in the interval, and the control rises as much: nothing is shown."),
+        Option("The method makes no difference.", "A gain of 0.7 points lies in the interval and beyond m: it is not excluded."),
         Option("Whether the method gains anything is open, and so is why.",
                "Right: the interval holds zero and reaches beyond m, and the control leaves no room for a cause.", right=True),
-        Option("The method gains, by an amount that is too small to matter.", "For that the interval must lie above zero and end below m; it does neither."),
+        Option("The method gains, by an amount that is too small to matter.", "Then it must lie above zero and end below m; it does neither."),
     )),
     Experiment("3", "An interval that covers replicates and test examples.", _examine, _reference, (
         Mistake(_t_over(1), "Your intervals miss the truth too often: which source of variation have you left out?"),

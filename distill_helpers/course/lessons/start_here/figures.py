@@ -18,10 +18,15 @@ M = 0.5  # points: the smallest effect that matters on this page
 @on_page
 def flow(teacher, student):
     """Where the opening experiment's data and gradients go."""
-    parts = {"one digit": Data("many pictures of it"), "teacher": Net(teacher, frozen=True), "student": Net(student), "soft loss": Loss("T² KL(p ‖ q)")}
+    parts = {
+        "one digit": Data("many pictures of it"),
+        "teacher": Net(teacher, frozen=True),
+        "student": Net(student),
+        "soft loss": Loss("T² KL(p ‖ q)"),
+    }
     arrows = [("one digit", "teacher"), ("one digit", "student"), ("teacher", "soft loss", "logits"), ("student", "soft loss", "logits")]
     return drawing("One digit teaches all ten", parts, arrows,
-                   "Both nets see the same pictures, made of a single digit. The small net learns the big one's answers; no label is used.")  # fmt: skip
+                   "Both nets see pictures made of a single digit. The small net learns the big one's answers; no label is used.")  # fmt: skip
 
 
 @on_page
@@ -41,7 +46,7 @@ def made_of_one(digit, pictures):
         each.grid(False)
         each.spines[:].set_visible(False)
     return Picture(fig, "One handwritten digit on the left; on the right fourteen pictures of turned, stretched and overlaid copies of it",
-                   "One digit, and pictures made of turned, stretched and moved copies of it. Is there a digit among them that you can read?")  # fmt: skip
+                   "One digit, and pictures of turned, stretched and moved copies of it. Is there one that you can read?")  # fmt: skip
 
 
 @on_page
@@ -61,8 +66,11 @@ def read_by_each(digits, accuracy, controls):
     ax.legend(ncols=3, fontsize=8, loc="upper center")
     low, high = 100 * accuracy.min(), 100 * accuracy.max()
     said = "; ".join(f"{name} {100 * values.mean():.0f} % on average" for name, values in controls.items())
-    return Picture(fig, f"Ten bars, one for each digit that a student has seen: from {low:.0f} to {high:.0f} % of the test digits are read. {said}",
-                   "Ten students, each of which has seen one digit. A bar is the share of all test digits that it reads; the marks are its two controls.")
+    return Picture(
+        fig,
+        f"Ten bars, one for each digit that a student has seen: from {low:.0f} to {high:.0f} % of the test digits are read. {said}",
+        "Ten students, each of which has seen one digit. A bar is the share of all test digits that it reads; the marks are its two controls.",
+    )
 
 
 @on_page
@@ -78,9 +86,12 @@ def arms(a, b, paired, unpaired):
         right.text(d.mean, place - 0.16, f"{name}: {d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]", ha="center", fontsize=9)
     right.axvline(0, color="black", lw=0.8)
     right.set(yticks=[], ylim=(1.5, -0.6), xlabel="B minus A, points")
-    return Picture(fig, f"Left: eight lines from arm A to arm B, nearly parallel. Right: the paired interval [{paired.low:+.2f}, {paired.high:+.2f}] is "
-                        f"much shorter than the unpaired one [{unpaired.low:+.2f}, {unpaired.high:+.2f}]",
-                   "Made-up accuracies. Each line is a replicate, and nearly all lines rise alike. Pairing takes away what a replicate does to both arms.")
+    return Picture(
+        fig,
+        f"Left: eight lines from arm A to arm B, nearly parallel. Right: the paired interval [{paired.low:+.2f}, {paired.high:+.2f}] is "
+        f"much shorter than the unpaired one [{unpaired.low:+.2f}, {unpaired.high:+.2f}]",
+        "Made-up accuracies. Each line is a replicate, and nearly all lines rise alike. Pairing takes away what a replicate does to both arms.",
+    )
 
 
 @on_page
@@ -108,8 +119,11 @@ def word_of(effect=0.5, replicates=8):
         ax.axvline(edge, color="black", lw=0.8, ls="-" if edge == 0 else ":")
     ax.set(xlim=(-3, 3), ylim=(-0.35, 0.95), yticks=[], xlabel="difference, points (dotted: minus and plus m)")
     ax.set_title(f"true effect {effect:+g}, {replicates} replicates: {said}")
-    return Picture(fig, f"{replicates} dots around {effect:+g} points, their interval [{d.low:+.2f}, {d.high:+.2f}], and the word: {said}",
-                   "Dots are replicates, the bar is their interval, and the title gives the word. More replicates shorten the bar.")
+    return Picture(
+        fig,
+        f"{replicates} dots around {effect:+g} points, their interval [{d.low:+.2f}, {d.high:+.2f}], and the word: {said}",
+        "Dots are replicates, the bar is their interval, and the title gives the word. More replicates shorten the bar.",
+    )
 
 
 @on_page
@@ -123,7 +137,7 @@ def timeline(claim, part, verdict):
     now = ledger()
     published = now[now.claim == claim.id].iloc[0]
     stations = {
-        "registered": f"{claim.registered}: {len(part.stated)} readings must all hold; {len(part.weaker)} weaker forms in order; m is {', '.join(m)}",
+        "registered": f"{claim.registered}: {len(part.stated)} readings must all hold; {len(part.weaker)} weaker forms; m is {', '.join(m)}",
         "planned": f"at the widest spread, 8 replicates can reach ±{half_width(spread, 8):.2f} points, 16 ±{half_width(spread, 16):.2f}",
         "measured": f"{len(numbers)} differences over {numbers[0]['replicates']} replicates, handed in by key, nothing else",
         "judged": f"{verdict.verdict}{form}; {row['firmness'] or 'nothing decided'}",
@@ -169,8 +183,11 @@ def over_margins(part, measurements):
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="the margin, in multiples of the registered m")
     ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
     at = "; ".join(f"at {scale:g} m {' '.join(said(scale).split())}" for scale in (0.5, 1, 2))
-    return Picture(fig, f"The verdict as the margin grows: {at}",
-                   "The verdict over the margin. Inside the grey band, from half to twice $m$, a firm verdict stays on one line; a fragile one does not.")
+    return Picture(
+        fig,
+        f"The verdict as the margin grows: {at}",
+        "The verdict over the margin. Inside the grey band, from half to twice $m$, a firm verdict stays on one line; a fragile one does not.",
+    )
 
 
 @on_page
@@ -188,8 +205,11 @@ def worlds(alone, with_examples, truth):
         ax.set(title=f"{name}: {missed} of {len(found)} miss", xlabel="difference", yticks=[])
         ax.locator_params(axis="x", nbins=5)
         counts.append(f"{missed} of {len(found)} miss the truth with {name}")
-    return Picture(fig, "Two ladders of intervals around a line at the truth: " + ", ".join(counts),
-                   "The first simulated worlds, one interval each. The line is the truth that was put in; dashed intervals miss it.")
+    return Picture(
+        fig,
+        "Two ladders of intervals around a line at the truth: " + ", ".join(counts),
+        "The first simulated worlds, one interval each. The line is the truth that was put in; dashed intervals miss it.",
+    )
 
 
 @on_page

@@ -47,5 +47,10 @@ def false_alarms(families: int = 100, seed: int = 0) -> tuple[int, int]:
 
 def measurements() -> dict[str, Difference]:
     """Made-up measurements of claim C02 by registered key, as fractions: what lesson 07 would hand in."""
-    given = {"all_labels.vs_k": (0.9, 0.35), "all_labels.vs_longer": (0.6, 0.5), "few_labels.vs_k": (0.36, 0.3), "few_labels.vs_longer": (-0.3, 0.9)}
+    given = {
+        "all_labels.vs_k": (0.9, 0.35),
+        "all_labels.vs_longer": (0.6, 0.5),
+        "few_labels.vs_k": (0.36, 0.3),
+        "few_labels.vs_longer": (-0.3, 0.9),
+    }
     return {key: interval(differences(*both, 8, seed) / 100) for seed, (key, both) in enumerate(given.items())}

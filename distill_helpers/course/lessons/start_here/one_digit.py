@@ -34,7 +34,7 @@ def pictures(digit: Tensor, count: int, generator: torch.Generator, copies: int 
 
 
 def made_of_each(digits: ImageSet, count: int, seed: int = 0) -> tuple[ViewPool, list[Replicate]]:
-    """A pool of ``count`` pictures made of each of the digits, labelled as it is, and a replicate for each digit: its pictures, a start and an order."""
+    """A pool of ``count`` pictures made of each of the digits, labelled as it is, and a replicate for each digit: its pictures, start and order."""
     generator = torch.Generator().manual_seed(seed)
     made = torch.cat([pictures(digit, count, generator) for digit in digits.images])
     pool = ViewPool(made[None], digits.labels.repeat_interleave(count), digits.classes, "made of one digit")
