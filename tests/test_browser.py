@@ -219,6 +219,7 @@ def drag(page, box, place, by):
 def test_the_first_page_s_pictures_follow_both_sliders(page, served, live):
     """Stored pictures move before any cell is run, and as well when the kernel draws them."""
     stem, first, second = "00_start_here", "effect", "replicates"
+    lab.trust(served[0])  # as `make lab` does: without it no widget is shown before its cell is run
     open_notebook(page, served, only_needed(served[0], stem, first) if live else stem)
     if live:
         page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -237,6 +238,9 @@ def test_the_first_page_s_pictures_follow_both_sliders(page, served, live):
         (after,) = in_sight(page, first)
         assert after[name] == readout.inner_text() and float(after[name]) > float(before[name])
         assert f"true effect {float(after[first]):+g}, {after[second]} replicates: " in after["words"].replace("\u2212", "-")
+    chains = """() => [...document.querySelectorAll('.stored-pictures, .stored-pictures *')]
+        .filter(e => !['none', 'normal'].includes(getComputedStyle(e, '::before').content) && e.className.includes('disconnected')).length"""
+    assert page.evaluate(chains) == 0
     handles = box.locator(".noUi-handle")
     page.wait_for_function("() => [...document.querySelectorAll('.noUi-handle')].every(h => h.getAttribute('aria-label'))")
     assert [handles.nth(n).get_attribute("aria-label") for n in range(handles.count())] == ["true effect", "replicates"]
