@@ -33,9 +33,9 @@ _HOME = {
     "views_grid": "show", "errors": "show", "curves": "show",
     # the course
     "start": "course.start", "preflight": "course.preflight", "course_map": "course.catalogue",
-    "claim": "course.verdicts", "finding": "course.findings", "ledger": "course.ledger", "check": "course.exercises",
+    "claim": "course.verdicts", "rehearse": "course.verdicts", "finding": "course.findings", "ledger": "course.ledger", "check": "course.exercises",
     "Unsolved": "course.exercises", "hints": "course.exercises", "options": "course.exercises", "predict": "course.predictions",
-    "reading": "course.references",
+    "reading": "course.references", "notation": "course.glossary", "glossary": "course.glossary",
     "read_record": "course.records",
     # the first edition's way to judge, for lessons that have not been reworked
     "first_edition": "course.first_edition", "fact": "course.first_edition", "measured": "course.first_edition",

@@ -66,7 +66,7 @@ LESSONS = [
 
 # Names of the lessons whose pages still follow the first edition's rules; a lesson that is rewritten leaves the list. See docs/page.md.
 FIRST_EDITION = (
-    "start_here", "counting_the_big_mlp", "fitting_anything", "exploding_and_vanishing_gradients", "taming_deep_networks",
+    "counting_the_big_mlp", "fitting_anything", "exploding_and_vanishing_gradients", "taming_deep_networks",
     "the_residual_student", "sharing_and_low_rank", "soft_targets", "supervised_strategies", "label_free_and_data_free",
     "discriminative_distillation", "robust_students", "strategy_tournament", "the_verdicts",
 )  # fmt: skip

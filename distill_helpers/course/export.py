@@ -15,6 +15,7 @@ import nbformat
 from distill_helpers.checks import InputError, needed
 from distill_helpers.course import sync
 
+OPEN, CLOSE = "\ue000", "\ue001"  # around the number of a formula, until nbconvert is done; letters of private use
 STATE, VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
 TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -41,16 +42,23 @@ MOVE = """(box => {
 def export(notebook, title: str = "") -> str:
     """The HTML of a notebook (an nbformat node with outputs). Raises InputError where the package nbconvert or latex2mathml is missing."""
     exporter, loader = needed("nbconvert").HTMLExporter, needed("jinja2").DictLoader
-    page = without_widgets(notebook)
+    page, formulas = without_widgets(notebook), []
+
+    def kept(formula):  # nbconvert takes inline HTML apart tag by tag, so a formula is put in when it is done
+        formulas.append(formula)
+        return f"{OPEN}{len(formulas) - 1}{CLOSE}"
+
     for cell in page.cells:
         if cell.cell_type == "markdown":
-            cell.source = with_mathml(cell.source)
+            cell.source = with_mathml(cell.source, kept)
         for output in cell.get("outputs", []):
             if "text/markdown" in output.get("data", {}):
-                output.data["text/markdown"] = with_mathml(output.data["text/markdown"])
+                output.data["text/markdown"] = with_mathml(output.data["text/markdown"], kept)
     page.metadata["title"] = title or _title(page)
     made = exporter(template_file="course.html.j2", extra_loaders=[loader({"course.html.j2": TEMPLATE})], embed_images=True)
-    return made.from_notebook_node(page)[0]
+    text = made.from_notebook_node(page)[0]
+    text = re.sub(r'="[^"<>]*"', lambda attribute: re.sub(f"{OPEN}\\d+{CLOSE}", "", attribute[0]), text)  # anchors of headings
+    return re.sub(f"{OPEN}(\\d+){CLOSE}", lambda place: formulas[int(place[1])], text)
 
 
 def without_widgets(notebook):
@@ -100,9 +108,10 @@ def _control(control: dict, name: str) -> str:
             f'<output for="{name}">{html.escape(labels[control["index"]])}</output></p>')  # fmt: skip
 
 
-def with_mathml(text: str) -> str:
-    """Markdown whose formulas, $…$ and $$…$$ outside of code, have become MathML."""
-    convert = needed("latex2mathml.converter").convert
+def with_mathml(text: str, put=lambda formula: formula) -> str:
+    """Markdown whose formulas, $…$ and $$…$$ outside of code, have become ``put`` of their MathML."""
+    latex = needed("latex2mathml.converter").convert
+    convert = lambda formula, **how: put(latex(formula, **how))
     pieces = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.DOTALL)
     for place in range(0, len(pieces), 2):
         pieces[place] = re.sub(r"(?<!\\)\$\$(.+?)\$\$", lambda m: convert(m[1].strip(), display="block"), pieces[place], flags=re.DOTALL)

@@ -6,7 +6,7 @@ from numbers import Real
 from distill_helpers.checks import InputError, finite_number, one_of
 from distill_helpers.course.context import current
 from distill_helpers.course.paths import results_dir
-from distill_helpers.course.store import read_rows, rounded, write_rows
+from distill_helpers.course.store import rounded, update_rows
 from distill_helpers.measure.formatting import formatted, in_units
 from distill_helpers.measure.kinds import KINDS, supports, word
 from distill_helpers.measure.statistics import Difference
@@ -46,13 +46,14 @@ def finding(key: str, sentence: str, value, *, kind: str | None = None, m: float
         number += f" {row['unit']}" if row["unit"] else ""
         why = f"with {number} its condition does not hold"
     row |= {"number": number, "sentence": _filled(sentence, number)}
-    folder = results_dir()
-    rows = read_rows(folder, "findings")
-    others = [r for r in rows if r["key"] != key]
-    for taken in rows:
-        if taken["key"] == key and taken["lesson"] != owner:
-            raise InputError(f"key must be unique in the course, but {key!r} belongs to the lesson {taken['lesson']!r}.")
-    write_rows(folder, "findings", sorted([*others, *([row] if found else [])], key=lambda r: r["key"]))
+
+    def with_it(rows):
+        for taken in rows:
+            if taken["key"] == key and taken["lesson"] != owner:
+                raise InputError(f"key must be unique in the course, but {key!r} belongs to the lesson {taken['lesson']!r}.")
+        return sorted([*(r for r in rows if r["key"] != key), *([row] if found else [])], key=lambda r: r["key"])
+
+    update_rows(results_dir(), "findings", with_it)
     if not found:
         raise Unsupported(f"the finding {key!r} says {sentence!r}, but {why}.")
     print(row["sentence"])

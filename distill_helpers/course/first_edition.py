@@ -9,7 +9,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.course.claims import Claim, find_claim
 from distill_helpers.course.context import name_of
 from distill_helpers.course.paths import results_dir
-from distill_helpers.course.store import read_rows, rounded, write_rows
+from distill_helpers.course.store import replace_verdict, rounded
 from distill_helpers.measure.statistics import Difference
 
 WORDS = {True: "yes", False: "no", None: "open"}
@@ -121,14 +121,11 @@ def _evidence(name: str, given) -> list[Evidence]:
 
 
 def _record(judge: Judge, verdict: Verdict) -> None:
-    folder = results_dir()
     row = {
         "edition": 1, "claim": verdict.claim.id, "part": verdict.part, "lesson": judge.lesson, "verdict": verdict.verdict,
         "stated": [_row(e) for e in verdict.stated], "corrected": [_row(e) for e in verdict.corrected],
     }  # fmt: skip
-    key = ("claim", "edition", "part", "lesson")
-    rows = [r for r in read_rows(folder, "verdicts") if [r[k] for k in key] != [row[k] for k in key]] + [row]
-    write_rows(folder, "verdicts", sorted(rows, key=lambda r: [r[k] for k in key]))
+    replace_verdict(results_dir(), row)
 
 
 def _row(e: Evidence) -> dict:

@@ -15,6 +15,7 @@ from pathlib import Path
 from distill_helpers.checks import InputError, needed, one_of
 from distill_helpers.course.paths import cache_dir, unattended
 from distill_helpers.course.records.files import write
+from distill_helpers.course.store import locked
 
 _asked: dict[str, tuple[str, tuple[str, ...]]] = {}  # questions of this session: {key: (question, choices)}
 
@@ -100,8 +101,9 @@ def _known(key: str) -> dict:
 
 
 def _remember(key: str, **what) -> None:
-    row = _known(key) | {"question": _asked[key][0]} | what
-    write(answers_file(), json.dumps(read_answers() | {key: row}, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    with locked(answers_file()):
+        row = _known(key) | {"question": _asked[key][0]} | what
+        write(answers_file(), json.dumps(read_answers() | {key: row}, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 def _widget(key, question, choices):

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import csv
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -18,8 +19,9 @@ from distill_helpers.course import lessons, sync
 from distill_helpers.course.catalogue import LESSONS
 from distill_helpers.course.paths import repository
 from distill_helpers.course.records import parse_shard, problem_of, recertify, record, submit
+from distill_helpers.course.records.files import write
 from distill_helpers.course.speed import children_seconds, machine_probe
-from distill_helpers.course.store import forget_rows
+from distill_helpers.course.store import forget_rows, locked
 
 FIELDS = ("notebook", "seconds", "processor_s", "probe_s", "cpus", "device")
 
@@ -62,7 +64,6 @@ def run_course(numbers) -> int:
     """
     results = repository() / "results"
     os.environ["DISTILL_RESULTS"] = str(results)
-    rows = read_timings(results / "timings.csv")
     chosen = sync.sources(numbers)
     for number, source in enumerate(chosen, 1):
         for kind in ("verdicts", "findings"):  # what is no longer judged or found leaves no row behind
@@ -73,10 +74,10 @@ def run_course(numbers) -> int:
             if _attempt(source, lambda s=source: sync.execute(sync.from_source(s))):
                 return 1
             seconds, processor = time.perf_counter() - begun, children_seconds() - spent
-        rows[source.stem] = dict(notebook=source.stem, seconds=f"{seconds:.1f}", processor_s=f"{processor:.1f}", probe_s=f"{probe:.3f}",
-                                 cpus=os.cpu_count(), device=_device())  # fmt: skip
+        row = dict(notebook=source.stem, seconds=f"{seconds:.1f}", processor_s=f"{processor:.1f}", probe_s=f"{probe:.3f}",
+                   cpus=os.cpu_count(), device=_device())  # fmt: skip
         print(f"[{number}/{len(chosen)}] {source.stem}: {seconds:.0f} s", flush=True)
-        write_timings(results / "timings.csv", rows)
+        update_timings(results / "timings.csv", row)
     from distill_helpers.course.ledger import ledger
 
     counts = ledger(results)["verdict"].value_counts()
@@ -179,11 +180,18 @@ def read_timings(path: Path) -> dict[str, dict]:
 
 
 def write_timings(path: Path, rows: dict[str, dict]) -> None:
-    """Write the timings in order of notebooks."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[name] for name in sorted(rows))
+    """Write the timings in order of notebooks, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows[name] for name in sorted(rows))
+    write(path, text.getvalue())
+
+
+def update_timings(path: Path, row: dict) -> None:
+    """Put one notebook's row in its place; the rows that other processes write meanwhile stay."""
+    with locked(path):
+        write_timings(path, read_timings(path) | {row["notebook"]: row})
 
 
 def _attempt(source: Path, action) -> bool:

@@ -1,10 +1,26 @@
-"""Rows of JSON in the results folder: verdicts and findings. Replaced in one step; never lost."""
+"""Rows of JSON in the results folder: verdicts and findings. Replaced in one step; never lost, however many notebooks write at once."""
 
 import json
 import math
 import os
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
+
+from distill_helpers.checks import needed
+
+PATIENCE = 120  # seconds to wait for another process; an update takes milliseconds
+
+
+@contextmanager
+def locked(path: Path | str):
+    """Hold a file against other processes that read, change and write it: ``with locked(path): ...``, by a lock file beside it.
+
+    The system frees the lock of a process that ends. Raises filelock.Timeout after two minutes, and OSError where the folder cannot be written.
+    """
+    path = Path(path)
+    with needed("filelock").FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+        yield
 
 
 def read_rows(folder: Path | str, name: str) -> list[dict]:
@@ -25,18 +41,30 @@ def read_rows(folder: Path | str, name: str) -> list[dict]:
 
 
 def write_rows(folder: Path | str, name: str, rows: list[dict]) -> None:
-    """Replace ``folder/name.json`` in one step."""
+    """Replace ``folder/name.json`` in one step. To change what is there, use ``update_rows``."""
     partial = Path(folder) / f"{name}.{os.getpid()}.partial"
     partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, Path(folder) / f"{name}.json")
 
 
+def update_rows(folder: Path | str, name: str, change) -> None:
+    """Replace the rows by ``change(rows)``; no other process can come between, and none of its rows is lost."""
+    with locked(Path(folder) / f"{name}.json"):
+        rows = read_rows(folder, name)
+        changed = change(rows)
+        if changed != rows:
+            write_rows(folder, name, changed)
+
+
 def forget_rows(folder: Path | str, name: str, lesson: str) -> None:
     """Drop what a lesson recorded, before it is run anew."""
-    rows = read_rows(folder, name)
-    kept = [row for row in rows if row["lesson"] != lesson]
-    if len(kept) < len(rows):
-        write_rows(folder, name, kept)
+    update_rows(folder, name, lambda rows: [row for row in rows if row["lesson"] != lesson])
+
+
+def replace_verdict(folder: Path | str, row: dict) -> None:
+    """Put a verdict in the place of the one on the same claim, edition, part and lesson."""
+    place = lambda r: [r[k] for k in ("claim", "edition", "part", "lesson")]
+    update_rows(folder, "verdicts", lambda rows: sorted([*(r for r in rows if place(r) != place(row)), row], key=place))
 
 
 def rounded(value):

@@ -8,7 +8,7 @@ from distill_helpers.course import judging
 from distill_helpers.course.claims import Claim, Part, find_claim
 from distill_helpers.course.context import current
 from distill_helpers.course.paths import results_dir
-from distill_helpers.course.store import forget_rows, read_rows, rounded, write_rows
+from distill_helpers.course.store import forget_rows, read_rows, replace_verdict, rounded
 from distill_helpers.measure.formatting import UNITS, amount
 from distill_helpers.measure.statistics import Difference, half_width
 
@@ -72,14 +72,16 @@ class Judge:
         may be given as arguments. Differences are oriented in the claimed direction, 95 %, eight replicates at least. Raises InputError for keys
         that are not registered or are missing, and for measurements of another type.
         """
-        given = dict(measurements or {}) | more
-        measured = judging.checked(self.part, given, _where(self.claim, self.part))
-        held = judging.held(self.part, measured)
-        ruling = judging.rule(self.part, held)
-        verdict = Verdict(self.claim, self.part, ruling, _row(self, measured, held, ruling))
+        verdict = self._found(dict(measurements or {}) | more)
         _record(verdict.row)
         print(verdict.lines)
         return verdict
+
+    def _found(self, given: dict) -> Verdict:
+        measured = judging.checked(self.part, given, _where(self.claim, self.part))
+        held = judging.held(self.part, measured)
+        ruling = judging.rule(self.part, held)
+        return Verdict(self.claim, self.part, ruling, _row(self, measured, held, ruling))
 
     def plan(self, pilot: dict, replicates: int) -> None:
         """Print, before a run, the half-width that so many replicates can reach beside each m.
@@ -112,6 +114,18 @@ def claim(claim_id: str, part: str = "", lesson: str | None = None) -> Judge:
         raise InputError(f"lesson must be {chosen.home!r}, the home of {_where(found, chosen)}, but it is {here!r}; "
                          f"the keys to judge there are {', '.join(chosen.readings)}.")  # fmt: skip
     return Judge(found, chosen, here)
+
+
+def rehearse(claim_id: str, measurements: dict, part: str = "") -> Verdict:
+    """What the verdict would be on these measurements, by the same rules: printed as a rehearsal, in any lesson, and never recorded.
+
+    measurements: as for ``Judge.judge``, and refused in the same cases.
+    """
+    found = find_claim(claim_id)
+    chosen = found.part(part)
+    verdict = Judge(found, chosen, chosen.home)._found(measurements)
+    print(f"A rehearsal, not recorded. {verdict.lines}")
+    return verdict
 
 
 def read_verdicts(folder: Path) -> list[dict]:
@@ -176,6 +190,4 @@ def _numbers(d, h, unit: str) -> dict:
 
 
 def _record(row: dict) -> None:
-    folder, key = results_dir(), ("claim", "edition", "part", "lesson")
-    rows = [r for r in read_verdicts(folder) if [r[k] for k in key] != [row[k] for k in key]] + [row]
-    write_rows(folder, "verdicts", sorted(rows, key=lambda r: [r[k] for k in key]))
+    replace_verdict(results_dir(), row)

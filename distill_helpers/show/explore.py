@@ -24,6 +24,10 @@ NAME_HANDLES = (
     "if (left) setTimeout(name, 400, left - 1); }; name(10)"
 )
 
+# JupyterLab marks each widget without a kernel by a broken chain; stored pictures move without one
+CONNECTED = ("<style>.stored-pictures.jupyter-widgets-disconnected::before, .stored-pictures .jupyter-widgets-disconnected::before "
+             "{ content: none !important; }</style>")  # fmt: skip
+
 
 def explore(draw, alt: str = "", **controls):
     """A box of controls and the picture that ``draw(**values)`` returns: a matplotlib Figure, a Picture, or SVG as text.
@@ -47,9 +51,12 @@ def explore(draw, alt: str = "", **controls):
         picture = _stored(draw, alt, controls, widgets)
     else:
         picture = _live(draw, alt, controls, widgets)
-    naming = ipywidgets.HTML(f'<img hidden alt="" src="data:," onerror="{html.escape(NAME_HANDLES)}">')
+    naming = ipywidgets.HTML(f'{CONNECTED}<img hidden alt="" src="data:," onerror="{html.escape(NAME_HANDLES)}">')
     naming.layout.display = "none"
-    return ipywidgets.VBox([ipywidgets.HBox(list(widgets.values())), picture, naming])
+    box = ipywidgets.VBox([ipywidgets.HBox(list(widgets.values())), picture, naming])
+    if any(isinstance(control, Steps) for control in controls.values()):
+        box.add_class("stored-pictures")
+    return box
 
 
 def _live(draw, alt, controls, widgets):

@@ -8,6 +8,7 @@
 import matplotlib.pyplot as plt
 import distill_helpers as dh
 from distill_helpers.course.ledger import synthesis
+from distill_helpers.course.lessons.the_verdicts import figures
 
 dh.start(seed=0)
 
@@ -28,16 +29,25 @@ dh.table(ledger.drop(columns="evidence"), "The article's claims and what became 
 print(synthesis())
 
 # %%
-order = ["holds", "holds with a correction", "refuted", "inconclusive", "not yet tested"]
+order = ["holds", "holds in part", "holds with a correction", "refuted", "inconclusive", "not yet tested"]
 counts = ledger.verdict.value_counts().reindex(order, fill_value=0)
 print(counts.to_string())
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 2.4))
-ax.barh(order, counts, color=[dh.show.PALETTE[i] for i in (2, 0, 1, 4, 5)])
+ax.barh(order, counts, color=[dh.show.PALETTE[i] for i in (2, 0, 5, 1, 4, 7)])
 ax.invert_yaxis()
 ax.set(xlabel="rows of the ledger", title="Verdicts so far")
 dh.figure(fig, alt="Horizontal bars counting the rows of the ledger by verdict: " + ", ".join(f"{n} {v}" for v, n in counts.items()) + ".")
+
+# %% [markdown]
+# ## All readings of the second edition
+#
+# Every measured reading, one line each: the difference in the claimed direction, divided by its own *m*, the smallest effect that matters. So all claims share one axis. Right of the right stroke a gain matters for sure;
+# between the strokes nothing that matters was found. Statements that are simply true or false have no line here.
+
+# %%
+figures.readings()
 
 # %% [markdown]
 # ## The evidence

@@ -74,7 +74,7 @@ def test_options_are_shown_by_letter(monkeypatch, capsys):
     caught = []
     monkeypatch.setattr("IPython.display.display", lambda data, **rest: caught.append(data))
     dh.options(JUDGED)
-    assert '<ol type="a">' in caught[0]["text/html"] and caught[0]["text/html"].count("<li>") == 3
+    assert all(f"<strong>{letter}.</strong> {option.text}" in caught[0]["text/html"] for letter, option in zip("abc", OPTIONS, strict=True))
     assert "b. It cannot be told." in caught[0]["text/plain"]
     dh.check(JUDGED, "b")
     assert capsys.readouterr().out == "99.2 passed. Right: zero lies within.\n"

@@ -179,5 +179,5 @@ def test_an_answer_that_cannot_be_compared_is_wrong_and_raises_nothing():
 
 
 def test_an_unknown_exercise_is_said():
-    with pytest.raises(InputError, match="exercise must be one of '01.1'"):
+    with pytest.raises(InputError, match="exercise must be one of '00.1'"):
         check("99.9", print)

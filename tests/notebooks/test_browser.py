@@ -194,3 +194,54 @@ def test_the_picture_follows_the_choice(page, served, stem, choice):
     assert picture.get_attribute(f"data-{choice}") == other
     assert picture.inner_html() != drawn
     shut_down_kernels(served)
+
+
+def in_sight(page, control):
+    """The values that the one picture in sight carries, and its words; a stack keeps the other pictures hidden."""
+    return page.evaluate(
+        """name => { const seen = [...document.querySelectorAll(`svg[data-${name}]`)].filter(p => p.getClientRects().length);
+            return seen.map(p => ({...p.dataset, words: p.textContent})); }""", control)  # fmt: skip
+
+
+def drag(page, box, place, by):
+    """Move the handle of the box's so manyth slider; the text beside it."""
+    slider = box.locator(".widget-slider").nth(place)
+    handle = slider.locator(".noUi-handle").bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=8)
+    page.mouse.up()
+    return slider.locator(".widget-readout")
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["before anything is run", "with its cells run"])
+def test_the_first_page_s_pictures_follow_both_sliders(page, served, live):
+    """Stored pictures move before any cell is run, and as well when the kernel draws them."""
+    stem, first, second = "00_start_here", "effect", "replicates"
+    lab.trust(served[0])  # as `make lab` does: without it no widget is shown before its cell is run
+    open_notebook(page, served, only_needed(served[0], stem, first) if live else stem)
+    if live:
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    box = page.locator(".jupyter-widgets.widget-vbox").filter(has=page.locator(f"svg[data-{first}]")).first
+    box.locator(".widget-slider").first.scroll_into_view_if_needed()
+    page.wait_for_function(f"() => [...document.querySelectorAll('svg[data-{first}]')].filter(p => p.getClientRects().length).length === 1")
+    for place, (name, by) in enumerate(((first, 60), (second, 60))):
+        before = in_sight(page, first)[0]
+        readout = drag(page, box, place, by)
+        page.wait_for_function(
+            """([name, before]) => { const seen = [...document.querySelectorAll(`svg[data-${name}]`)].filter(p => p.getClientRects().length);
+                return seen.length === 1 && seen[0].dataset[name] !== before; }""",
+            arg=[name, before[name]],
+        )
+        (after,) = in_sight(page, first)
+        assert after[name] == readout.inner_text() and float(after[name]) > float(before[name])
+        assert f"true effect {float(after[first]):+g}, {after[second]} replicates: " in after["words"].replace("\u2212", "-")
+    chains = """() => [...document.querySelectorAll('.stored-pictures, .stored-pictures *')]
+        .filter(e => !['none', 'normal'].includes(getComputedStyle(e, '::before').content) && e.className.includes('disconnected')).length"""
+    assert page.evaluate(chains) == 0
+    handles = box.locator(".noUi-handle")
+    page.wait_for_function("() => [...document.querySelectorAll('.noUi-handle')].every(h => h.getAttribute('aria-label'))")
+    assert [handles.nth(n).get_attribute("aria-label") for n in range(handles.count())] == ["true effect", "replicates"]
+    shut_down_kernels(served)

@@ -32,6 +32,11 @@ def tags(cell):
     return cell.metadata.get("tags", [])
 
 
+def second_edition(notebook):
+    """Its opening, closing and length are held by the page's rules, in test_page.py."""
+    return next(lesson for lesson in LESSONS if lesson.stem == notebook.stem).edition == 2
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.stem)
 def test_pair_has_not_drifted(source):
     assert sync.drifted(source) == ""
@@ -55,9 +60,10 @@ def test_executed_in_order_from_a_fresh_kernel(notebook):
 
 
 def test_errors_are_stored_exactly_where_they_are_meant(notebook):
+    meant = "Unsolved" if second_edition(notebook) else "NotImplementedError"
     for cell in code(notebook):
         raised = [o.ename for o in cell.outputs if o.output_type == "error"]
-        assert raised == (["NotImplementedError"] if "raises-exception" in tags(cell) else []), cell.source
+        assert raised == ([meant] if "raises-exception" in tags(cell) else []), cell.source
 
 
 def test_figures_have_alt_text(notebook):
@@ -72,6 +78,8 @@ def test_figures_have_alt_text(notebook):
 
 
 def test_cells_are_short(notebook):
+    if second_edition(notebook):
+        return
     lengths = sorted(len(c.source.strip().splitlines()) for c in code(notebook))
     assert statistics.median(lengths) <= 6, lengths
     assert lengths[int(0.9 * (len(lengths) - 1))] <= 15, lengths
@@ -83,7 +91,7 @@ def test_cells_are_short(notebook):
 def test_opens_with_a_promise_and_one_setup_cell(notebook):
     first = notebook.cells[0]
     assert first.cell_type == "markdown" and first.source.startswith(f"# {notebook.stem[:2]} · ")
-    for words in ("You will be able to", "You need", "Time:", "Claims tested:"):
+    for words in ("You will be able to", "You need", "Time:", "Claims:" if second_edition(notebook) else "Claims tested:"):
         assert words in first.source
     second, earlier = judged(notebook)
     for claim in second | {claim for claim, _ in earlier}:
@@ -94,6 +102,8 @@ def test_opens_with_a_promise_and_one_setup_cell(notebook):
 
 def test_closes_with_what_to_remember(notebook):
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    if second_edition(notebook):
+        return
     for words in ("## Remember", "urther reading", "**Next:**"):
         assert words in text
 

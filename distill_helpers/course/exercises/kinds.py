@@ -50,10 +50,11 @@ class Judgement:
 
     def show(self) -> None:
         """The question and its options by letter."""
-        listed = "".join(f"<li>{html.escape(option.text)}</li>" for option in self.options)
+        # the letters are written out, since a page's style numbers every list
+        listed = "".join(f"<p><strong>{letter}.</strong> {html.escape(o.text)}</p>" for letter, o in zip(LETTERS, self.options, strict=False))
         plain = "\n".join([self.title, *(f"{letter}. {o.text}" for letter, o in zip(LETTERS, self.options, strict=False))])
         display = needed("IPython.display").display
-        display({"text/html": f'<p>{html.escape(self.title)}</p><ol type="a">{listed}</ol>', "text/plain": plain}, raw=True)
+        display({"text/html": f'<p>{html.escape(self.title)}</p>{listed}', "text/plain": plain}, raw=True)
 
     def grade(self, answer, seed: int = 0) -> str:
         """One line. answer: a letter, or a function without arguments that returns one."""
