@@ -155,7 +155,7 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     """Train the student by each arm in each replicate and return the Comparison.
 
     student: a function that builds one. teacher: a module or Teacher, kept, so that the answer is for this teacher; a ``Redrawn``, trained anew
-    for each replicate; or None where no arm needs one. data: a pool, an ImageSet, a torch Dataset or DataLoader. arms: {name: strategy}, a
+    for each replicate; a list of kept ones, one for each replicate; or None where no arm needs one. data: a pool, an ImageSet, a torch Dataset or DataLoader. arms: {name: strategy}, a
     strategy being a Strategy, Stages, or an ``Arm`` with a recipe of its own. test: the data that are read at the end, as ``data``, with labels.
     replicates: how many, or a list of Replicate; labelled, unlabelled, teacher_examples: see ``draw_replicates``. Within a replicate all
     arms begin with the same weights and see the same batches, which pairs them. baseline: the first arm, unless said. measures: a function of
@@ -293,6 +293,10 @@ def _teachers(teacher, drawn, pool, device, stack, folder, progress):
     pools = [pool] if rows[0] is None else [pool.subset(r.to(pool.device)) for r in rows]
     if teacher is None:
         raise InputError("teacher must be given, since an arm needs one, but None was given.")
+    if isinstance(teacher, (list, tuple)):
+        if len(teacher) != len(drawn):
+            raise InputError(f"teacher must be one, or one for each of {len(drawn)} replicates, but {len(teacher)} were given.")
+        return planning.Teachers([t if isinstance(t, Teacher) else Teacher(t) for t in teacher], pools * (len(drawn) // len(pools))), None
     if not isinstance(teacher, Redrawn):
         # wrapped once, so that all lanes have the very same frozen network
         teacher = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
