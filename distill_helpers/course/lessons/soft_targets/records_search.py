@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from distill_helpers.course.lessons.soft_targets.arms import WAYS, arms_at, students, train
-from distill_helpers.course.lessons.soft_targets.halves import FIRST_SEARCHED, LABELS
+from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST_SEARCHED
 from distill_helpers.data import load_digits_cut
 
 NAME = "soft_targets_search"
@@ -12,14 +12,14 @@ TOLERANCE = {"accuracy": 0.04}
 SEARCHED = 2  # replicates
 BUDGET = 30  # settings an arm
 
-RATES = (0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04)
-LOW_RATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # for training on; next to none of it is the first
-DECAYS = (0.0, 0.02, 0.05, 0.2, 0.8)
-SMOOTHINGS = (0.0, 0.05, 0.1, 0.2, 0.4)
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
+LOW_RATES = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # for training on; next to none of it is the first
+DECAYS = (0.0, 0.05, 0.2, 0.8, 3.2)
+SMOOTHINGS = (0.0, 0.1, 0.2, 0.4, 0.7)
+TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+WEIGHTS = (0.4, 0.8, 1.0)
 
-SETTINGS = [{"labels": labels, "arm": arm} for labels in LABELS for arm in arms_at(labels) if arm != "distil longer"]
+SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm != "distil longer"]
 
 
 def grids(arm: str) -> list:
