@@ -114,16 +114,19 @@ def gradient_sizes(sizes):
 
 
 @on_page
-def students_learn(runs):
-    """The students' losses. runs: {name: Run}."""
+def students_learn(found):
+    """The students' losses in one comparison."""
     fig, axes = plt.subplots(1, 2, figsize=(PAGE, 2.9), sharex=True)
     for ax, (term, title) in zip(axes, (("hard", "cross-entropy on labels"), ("soft", "the soft term")), strict=True):
-        shown = {name: (np.arange(1, len(run.history[term]) + 1), np.asarray(run.history[term]))
-                 for name, run in runs.items() if term in run.history}  # fmt: skip
+        shown = {}
+        for arm, (run, place, arms) in found.where.items():
+            values = np.asarray(run.history[term][:, place::arms]) if term in run.history else np.array([[np.nan]])
+            if np.isfinite(values).any() and values.any():
+                shown[arm] = (np.arange(1, len(values) + 1), values)
         curves(shown, ax=ax, unit="nats", title=title, log=True)
-    return Picture(fig, "Loss curves on logarithmic axes: cross-entropy of the student alone on the left, the soft term of the distilled one "
-                   "on the right; both fall", "Both terms as the optimiser sees them, weight and T² included, so their heights do not compare. "
-                   "Look at the shapes: the labels' term falls to almost nothing, and the soft term levels off above it.")  # fmt: skip
+    return Picture(fig, "Loss curves on logarithmic axes: on the left the terms that are made from labels, on the right the soft term; all fall",
+                   "Both terms as the optimiser sees them, weight and T² included, so their heights do not compare. Look at the shapes: "
+                   "all of them have levelled off when the learning rate reaches zero.")  # fmt: skip
 
 
 @on_page

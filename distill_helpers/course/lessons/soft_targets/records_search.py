@@ -10,13 +10,13 @@ NAME = "soft_targets_search"
 DATA = ["mnist5k.npz"]
 TOLERANCE = {"accuracy": 0.04}
 SEARCHED = 2  # replicates
-BUDGET = 30  # settings an arm
+BUDGET = 18  # settings an arm
 
 RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 LOW_RATES = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # for training on; next to none of it is the first
-DECAYS = (0.0, 0.05, 0.2, 0.8, 3.2)
-SMOOTHINGS = (0.0, 0.1, 0.2, 0.4, 0.7)
-TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+DECAYS = (0.0, 0.05, 0.5)
+SMOOTHINGS = (0.0, 0.1, 0.3)
+TEMPERATURES = (0.5, 2.0, 8.0, 32.0)
 WEIGHTS = (0.4, 0.8, 1.0)
 
 SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm != "distil longer"]
@@ -31,7 +31,7 @@ def grids(arm: str) -> list:
     if "soft" not in arm and arm not in ("class means", "random teacher"):
         return [lambda best: [{"lr": r, "weight_decay": d} for r in RATES for d in DECAYS]]
     # a weight of 0 is the labels alone, whatever the temperature
-    first = [{"temperature": t, "weight": w, "lr": 0.01} for t in TEMPERATURES for w in WEIGHTS] + [{"temperature": 1.0, "weight": 0.0, "lr": 0.01}]
+    first = [{"temperature": t, "weight": w, "lr": 0.01} for t in TEMPERATURES for w in WEIGHTS] + [{"temperature": 2.0, "weight": 0.0, "lr": 0.01}]
     return [lambda best: first, lambda best: [best | {"lr": r} for r in RATES if r != 0.01]]
 
 
