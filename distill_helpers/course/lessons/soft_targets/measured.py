@@ -119,6 +119,19 @@ def chosen(labels: int, arm: str, rows=None) -> dict:
     return {n: float(best[n]) for n in ("temperature", "weight", "smoothing", "lr", "weight_decay") if n in best and not np.isnan(best[n])}
 
 
+def pilot(labels: int, arm: str, against: str) -> float:
+    """Standard deviation over the search's replicates of the difference on validation, each arm at its chosen setting: two replicates, so a guess."""
+    rows = read_record(records_search.__name__)
+
+    def best(name):
+        mine = rows[(rows.labels == labels) & (rows.arm == name)]
+        for number, value in chosen(labels, name).items():
+            mine = mine[np.isclose(mine[number], value)]
+        return mine.sort_values("replicate").accuracy.to_numpy()
+
+    return float((best(arm) - best(against)).std(ddof=1))
+
+
 # ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on
 NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0)}
 
