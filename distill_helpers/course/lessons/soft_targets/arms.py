@@ -51,6 +51,8 @@ WAYS = {
     "distil longer": Way("all", _soft, "teacher", steps=STEPS + MORE),
     "distil, then labels": Way("labelled", _hard, steps=MORE, begins="soft targets, all images"),
 }  # fmt: skip
+# an arm that is another for more steps, with that one's settings
+LONGER = {"alone, twice as long": "alone", "distil longer": "soft targets, all images"}
 # where all images have their label these are the same run as another
 SAME_WITH_ALL = ("soft targets, labelled images", "pseudo-labels", "self-training")
 # registered for two regimes

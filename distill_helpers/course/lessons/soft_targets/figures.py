@@ -155,6 +155,21 @@ def regimes(found):
                    "other arms under another name, and are left out.")  # fmt: skip
 
 
+README_DPI = 110
+
+
+def readme_picture(found, path):
+    """Write the picture of README, ``regimes``, as PNG to ``path`` and return the path."""
+    from distill_helpers.show import style
+
+    with plt.rc_context():
+        style()
+        fig = regimes.picture(found).fig
+        fig.savefig(path, format="png", dpi=README_DPI, metadata={"Software": None})
+    plt.close(fig)
+    return path
+
+
 @on_page
 def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""

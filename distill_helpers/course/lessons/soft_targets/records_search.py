@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from distill_helpers.course.lessons.soft_targets.arms import WAYS, arms_at, students, train
+from distill_helpers.course.lessons.soft_targets.arms import LONGER, WAYS, arms_at, students, train
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST_SEARCHED
 from distill_helpers.data import load_digits_cut
 
@@ -19,7 +19,8 @@ SMOOTHINGS = (0.0, 0.1, 0.3)
 TEMPERATURES = (0.5, 2.0, 8.0, 32.0)
 WEIGHTS = (0.4, 0.8, 1.0)
 
-SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm != "distil longer"]
+# two arms are others for more steps, and have their settings
+SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm not in LONGER]
 
 
 def grids(arm: str) -> list:
