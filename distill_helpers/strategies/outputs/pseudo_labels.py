@@ -14,9 +14,9 @@ from distill_helpers.strategies.contract.shapes import labels_fit
 class PseudoLabels(Strategy):
     """Cross-entropy on labels ỹ: the given label where there is one, else the teacher's first choice in that view.
 
-    Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks", ICML 2013 workshop, eq. 14. There the net
-    that is trained answers itself, anew in each step, and the two kinds of label have a weight that grows; here a finished teacher answers once,
-    and all labels count alike. With an earlier student for a teacher this is self-training: Yarowsky, "Unsupervised Word Sense Disambiguation
+    Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks", ICML 2013 workshop, eq. 14. There the
+    net that is trained answers itself, anew in each step, and the pseudo-labels' weight grows; here a finished teacher answers once, and all
+    labels count alike. With an earlier student for a teacher this is self-training: Yarowsky, "Unsupervised Word Sense Disambiguation
     Rivaling Supervised Methods", ACL 1995; the new student begins anew, as in Xie et al., "Self-Training with Noisy Student", CVPR 2020.
     Without any labels in the data, all are the teacher's.
     """

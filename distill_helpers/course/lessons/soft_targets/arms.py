@@ -80,7 +80,8 @@ def train(name: str, labels: int, cells: list[dict], count: int = REPLICATES, fi
     way, drawn = WAYS[name], replicates(labels, WAYS[name].seen, count, first)
     arms = {str(i): Arm(way.build(**cell), **{k: cell[k] for k in ("lr", "weight_decay") if k in cell}) for i, cell in enumerate(cells)}
     asked = {"": lambda: None, "teacher": lambda: teachers(count, first), "random": lambda: random_teachers(count, first),
-             "earlier student": lambda: [Teacher(m).over(pool().subset(r.rows)) for m, r in zip(earlier, drawn, strict=True)]}[way.asked]()  # fmt: skip
+             "earlier student": lambda: [Teacher(m).over(pool().subset(r.rows))
+                                         for m, r in zip(earlier, drawn, strict=True)]}[way.asked]()  # fmt: skip
     if asked and way.seen == "labelled":
         asked = [t.module for t in asked]
     begin = iter(earlier) if way.begins else None

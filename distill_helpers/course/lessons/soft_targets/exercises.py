@@ -45,6 +45,14 @@ def levelled(t, T):
     return ((1 - top) / (t.shape[-1] - 1)).expand_as(p).scatter(-1, first, top)
 
 
+_SAID = {
+    "sum": "The rows must sum to 1: share out what the first choice leaves over, among the other classes.",
+    "first": "The first choice must stay the teacher's, or the control removes more than the likenesses.",
+    "sure": "The first choice must keep its own probability at this T: how sure the teacher is must stay.",
+    "likenesses": "The other classes still differ: nothing may say which of them the image resembles.",
+}
+
+
 def examine_levelled(answer, generator):
     """What is wrong with an answer to 3, or nothing."""
     for T in (1.0, 4.0):
@@ -54,23 +62,18 @@ def examine_levelled(answer, generator):
         if not isinstance(found, torch.Tensor) or found.shape != t.shape:
             return f"Return probabilities [N, C], here [6, 7], but {getattr(found, 'shape', type(found).__name__)} came."
         if not torch.allclose(found.sum(-1), torch.ones(6), atol=1e-4):
-            return "The rows must sum to 1: share out what the first choice leaves over, among the other classes."
+            return _SAID["sum"]
         first = p.argmax(-1)
         if not torch.equal(found.argmax(-1), first) or torch.allclose(found, torch.full_like(found, 1 / 7), atol=1e-4):
-            return "The first choice must stay the teacher's, or the control removes more than the likenesses."
+            return _SAID["first"]
         top = found.gather(-1, first[:, None])
         if not torch.allclose(top, p.gather(-1, first[:, None]), atol=1e-4):
-            return "The first choice must keep its own probability at this T: how sure the teacher is must stay."
+            return _SAID["sure"]
         rest = found.scatter(-1, first[:, None], torch.nan)
         rest = rest[~rest.isnan()].view(6, 6)
         if not torch.allclose(rest, rest.mean(-1, keepdim=True).expand_as(rest), atol=1e-4):
-            return "The other classes still differ: nothing may say which of them the image resembles."
+            return _SAID["likenesses"]
     return ""
-
-
-def _normalised(t, T):
-    out = levelled(t, T) * 1.5
-    return out / out.sum(-1, keepdim=True)
 
 
 EXERCISES = [
@@ -90,17 +93,26 @@ EXERCISES = [
     ),
     Judgement(
         "2",
-        "A paper trains its teacher on 50,000 labelled images. It then hides 49,000 of the labels and lets a student learn from the teacher's answers "
-        "to all 50,000 images. The student is within 0.2 points of one that has all labels. What follows?",
+        "A paper trains its teacher on 50,000 labelled images. It then hides 49,000 of the labels and lets a student learn from the teacher's "
+        "answers to all 50,000 images. The student is within 0.2 points of one that has all labels. What follows?",
         (
-            Option("A distilled student needs almost no labels.", "The teacher had the labels that were hidden, and may have handed them over: they were "
-                   "needed, by the teacher."),  # fmt: skip
-            Option("The teacher's remarks about wrong classes stand in for labels.", "To say so, hard pseudo-labels and class means must do worse; "
-                   "neither was run."),  # fmt: skip
-            Option("Nothing yet: the teacher may have passed on the hidden labels.", "Right. The experiment must be run again with a teacher that never "
-                   "had a label of those images.", right=True),  # fmt: skip
-            Option("The two are the same, because 0.2 points are little.", "Small is a matter of m and of the interval, and no interval is given; and the "
-                   "hidden labels come first."),  # fmt: skip
+            Option(
+                "A distilled student needs almost no labels.",
+                "The teacher had the labels that were hidden, and may have handed them over: they were needed, by the teacher.",
+            ),
+            Option(
+                "The teacher's remarks about wrong classes stand in for labels.",
+                "To say so, hard pseudo-labels and class means must do worse; neither was run.",
+            ),
+            Option(
+                "Nothing yet: the teacher may have passed on the hidden labels.",
+                "Right. The experiment must be run again with a teacher that never had a label of those images.",
+                right=True,
+            ),
+            Option(
+                "The two are the same, because 0.2 points are little.",
+                "Small is a matter of m and of the interval, and no interval is given; and the hidden labels come first.",
+            ),
         ),
     ),
     Experiment(
@@ -109,11 +121,10 @@ EXERCISES = [
         examine_levelled,
         levelled,
         (
-            Mistake(lambda t, T: torch.softmax(t / T, -1), "The other classes still differ: nothing may say which of them the image resembles."),
-            Mistake(lambda t, T: torch.full_like(t, 1 / t.shape[-1]), "The first choice must stay the teacher's, or the control removes more than the likenesses."),
-            Mistake(lambda t, T: levelled(t, 1.0 if T > 1 else 2.0), "The first choice must keep its own probability at this T: how sure the teacher is "
-                    "must stay."),  # fmt: skip
-            Mistake(lambda t, T: levelled(t, T) * 1.5, "The rows must sum to 1: share out what the first choice leaves over, among the other classes."),
+            Mistake(lambda t, T: torch.softmax(t / T, -1), _SAID["likenesses"]),
+            Mistake(lambda t, T: torch.full_like(t, 1 / t.shape[-1]), _SAID["first"]),
+            Mistake(lambda t, T: levelled(t, 1.0 if T > 1 else 2.0), _SAID["sure"]),
+            Mistake(lambda t, T: levelled(t, T) * 1.5, _SAID["sum"]),
             Mistake(lambda t, T: levelled(t, T)[0], "Return probabilities [N, C], here [6, 7], but torch.Size([7]) came."),
         ),
     ),

@@ -16,12 +16,12 @@ SHOWN = ("soft targets, all images", "pseudo-labels", "class means", "soft targe
 @on_page
 def flow(teacher, student):
     """What flows where in the lesson's main arm."""
-    parts = {"teacher's half": Data("1,250 labelled digits"), "student's half": Data("1,250 digits, some labelled"),
+    parts = {"teacher's half": Data("1,250 labelled digits"), "student's half": Data("1,250 digits"),
              "teacher": Net(teacher, frozen=True, note="trained on its half first"), "student": Net(student),
-             "soft loss": Loss("T² KL(p ‖ q)"), "hard loss": Loss("cross-entropy")}  # fmt: skip
+             "some labels": Data("of the student's half"), "soft loss": Loss("T² KL(p ‖ q)"), "hard loss": Loss("cross-entropy")}  # fmt: skip
     arrows = [("teacher's half", "teacher", "before"), ("student's half", "teacher"), ("student's half", "student"),
               ("teacher", "soft loss", "logits"), ("student", "soft loss", "logits"), ("student", "hard loss", "logits"),
-              ("student's half", "hard loss", "known labels")]  # fmt: skip
+              ("some labels", "hard loss")]  # fmt: skip
     return drawing("Half teaches, half learns", parts, arrows,
                    "The teacher learns from one half of the digits and is frozen. The student sees the other half: the teacher's answers to all "
                    "of it, and the labels of some. The teacher never had a label of the student's half.")  # fmt: skip
@@ -193,8 +193,8 @@ def grid(rows, labels=200, mark=True):
                   unit="validation accuracy", mark=where)  # fmt: skip
     top = table.to_numpy().max()
     ax.set_title(f"{labels:,} labels: best {top:.3f}")
-    return Picture(ax.figure, f"Heat map of validation accuracy with {labels:,} labels over {len(table)} temperatures and {table.shape[1]} weights, "
-                   f"from {table.to_numpy().min():.3f} to {top:.3f}",
+    return Picture(ax.figure, f"Heat map of validation accuracy with {labels:,} labels over {len(table)} temperatures and {table.shape[1]} "
+                   f"weights, from {table.to_numpy().min():.3f} to {top:.3f}",
                    f"Accuracy on the 500 validation digits with {labels:,} labels, the mean of two search replicates. The best cell is framed. "
                    "Weight 0 is labels alone: one run, shown at every temperature.")  # fmt: skip
 
@@ -211,8 +211,8 @@ def reliability(found, labels, arms, bins=10):
         count = np.array([(number == b).sum() for b in range(bins)])
         x, y, low, high = [], [], [], []
         for b in np.flatnonzero(count >= 40):
-            each = np.array([(right[r][number[r] == b].mean(), sure[r][number[r] == b].mean()) for r in range(len(right)) if (number[r] == b).any()])
-            middle, half = each[:, 0].mean(), _half(each[:, 0])
+            each = np.array([right[r][number[r] == b].mean() for r in range(len(right)) if (number[r] == b).any()])
+            middle, half = each.mean(), _half(each)
             x.append(sure[number == b].mean() + 0.006 * (place - 1))
             y.append(middle), low.append(min(half, middle)), high.append(min(half, 1 - middle))
         top.errorbar(x, y, yerr=[low, high], ms=4, lw=1.2, elinewidth=1, label=arm, **look)

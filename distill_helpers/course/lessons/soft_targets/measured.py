@@ -120,7 +120,7 @@ def chosen(labels: int, arm: str, rows=None) -> dict:
 
 
 def pilot(labels: int, arm: str, against: str) -> float:
-    """Standard deviation over the search's replicates of the difference on validation, each arm at its chosen setting: two replicates, so a guess."""
+    """Standard deviation over the search's two replicates of the difference on validation, each arm at its chosen setting."""
     rows = read_record(records_search.__name__)
 
     def best(name):
@@ -132,8 +132,9 @@ def pilot(labels: int, arm: str, against: str) -> float:
     return float((best(arm) - best(against)).std(ddof=1))
 
 
-# ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on
-NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0)}
+# ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on; at the lowest temperature
+# the answer is the first choice alone, at the highest the loss is regression of the logits and changes no more
+NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0), ("temperature", 0.125), ("temperature", 32.0)}
 
 
 def at_an_edge(labels: int, arm: str, rows=None) -> list[str]:
