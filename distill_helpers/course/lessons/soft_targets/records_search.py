@@ -12,7 +12,7 @@ TOLERANCE = {"accuracy": 0.04}
 SEARCHED = 2  # replicates
 BUDGET = 20  # settings an arm
 
-RATES = (0.01, 0.02, 0.04, 0.08, 0.16)
+RATES = (0.01, 0.04, 0.16, 0.64, 2.56)
 LOW_RATES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)  # for training on; next to none of it is the first
 DECAYS = (0.0, 0.05, 0.5, 5.0)
 SMOOTHINGS = (0.0, 0.1, 0.3, 0.6)
