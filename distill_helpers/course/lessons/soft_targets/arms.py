@@ -55,8 +55,8 @@ WAYS = {
 LONGER = {"alone, twice as long": "alone", "distil longer": "soft targets, all images"}
 # where all images have their label these are the same run as another
 SAME_WITH_ALL = ("soft targets, labelled images", "pseudo-labels", "self-training")
-# registered for two regimes
-REGISTERED_ONLY = ("distil longer", "distil, then labels")
+# run in the two registered regimes only
+REGISTERED_ONLY = ("alone, twice as long", "random teacher", "distil longer", "distil, then labels")
 
 
 def arms_at(labels: int) -> list[str]:

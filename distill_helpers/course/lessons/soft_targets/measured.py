@@ -134,7 +134,7 @@ def pilot(labels: int, arm: str, against: str) -> float:
 
 # ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on; at the lowest temperature
 # the answer is the first choice alone, at the highest the loss is regression of the logits and changes no more
-NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0), ("temperature", 0.125), ("temperature", 32.0)}
+NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0), ("temperature", 0.125), ("temperature", 128.0)}
 
 
 def at_an_edge(labels: int, arm: str, rows=None) -> list[str]:

@@ -10,13 +10,13 @@ NAME = "soft_targets_search"
 DATA = ["mnist5k.npz"]
 TOLERANCE = {"accuracy": 0.04}
 SEARCHED = 2  # replicates
-BUDGET = 20  # settings an arm
+BUDGET = 24  # settings an arm
 
-RATES = (0.01, 0.04, 0.16, 0.64, 2.56)
-LOW_RATES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)  # for training on; next to none of it is the first
+RATES = (0.0025, 0.01, 0.04, 0.16, 0.64, 2.56)
+LOW_RATES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # for training on; next to none of it is the first
 DECAYS = (0.0, 0.05, 0.5, 5.0)
 SMOOTHINGS = (0.0, 0.1, 0.3, 0.6)
-TEMPERATURES = (0.125, 0.5, 2.0, 8.0, 32.0)
+TEMPERATURES = (0.125, 0.5, 2.0, 8.0, 32.0, 128.0)
 WEIGHTS = (0.4, 0.8, 1.0)
 
 # two arms are others for more steps, and have their settings
