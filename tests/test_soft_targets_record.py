@@ -10,7 +10,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.course.lessons.soft_targets import figures, halves, records_arms, records_search
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, at_an_edge, chosen, measured, searched
-from distill_helpers.course.lessons.soft_targets.tuned import SEARCHED_AT, TUNED
+from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.course.paths import repository
 from distill_helpers.show import layout_faults
 
@@ -81,11 +81,11 @@ def test_with_all_labels_three_arms_are_others_under_another_name(found):
 
 
 def test_the_settings_are_those_that_the_search_chose(rows):
-    for labels in (halves.FEW, halves.ALL):
-        for arm in arms_at(labels):
-            if arm not in LONGER:
-                assert chosen(labels, arm, rows) == pytest.approx(TUNED[labels][arm]), (labels, arm)
-    assert set(SEARCHED_AT.values()) == set(TUNED) == {halves.FEW, halves.ALL}
+    for labels, arms in TUNED.items():
+        for arm, numbers in arms.items():
+            assert chosen(labels, arm, rows) == pytest.approx(numbers), (labels, arm)
+        assert "alone" in arms and (labels not in (halves.FEW, halves.ALL) or set(arms) == set(arms_at(labels)) - set(LONGER))
+    assert set(TUNED) == set(COUNTS)
 
 
 def test_every_arm_was_tuned_on_the_same_budget_and_no_winner_lies_at_an_edge(rows):

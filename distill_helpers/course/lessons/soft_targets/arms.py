@@ -56,7 +56,7 @@ LONGER = {"alone, twice as long": "alone", "distil longer": "soft targets, all i
 # where all images have their label these are the same run as another
 SAME_WITH_ALL = ("soft targets, labelled images", "pseudo-labels", "self-training")
 # run in the two registered regimes only
-REGISTERED_ONLY = ("alone, twice as long", "random teacher", "distil longer", "distil, then labels")
+REGISTERED_ONLY = ("alone, twice as long", "label smoothing", "random teacher", "distil longer", "distil, then labels")
 
 
 def arms_at(labels: int) -> list[str]:

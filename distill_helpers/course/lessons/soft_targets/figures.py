@@ -9,7 +9,7 @@ from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, Row, curves,
 from distill_helpers.show.figure import PAGE
 
 # the lines of the picture over the number of labels, in order of the legend
-SHOWN = ("soft targets, all images", "pseudo-labels", "class means", "soft targets, labelled images", "self-training", "label smoothing")
+SHOWN = ("soft targets, all images", "pseudo-labels", "class means", "soft targets, labelled images", "self-training")
 
 
 @on_page
@@ -138,7 +138,7 @@ def regimes(found):
         gains = {n: found.gain(n, arm) for n in counts if arm in found.arms(n)}
         if not gains:
             continue
-        where = np.array([counts.index(n) for n in gains]) + 0.07 * (place - 2.5)
+        where = np.array([counts.index(n) for n in gains]) + 0.07 * (place - 2)
         means = np.array([100 * d.mean for d in gains.values()])
         reach = np.array([[100 * (d.mean - d.low), 100 * (d.high - d.mean)] for d in gains.values()]).T
         ax.errorbar(where, means, yerr=reach, label=arm, ms=5, lw=1.2, elinewidth=1.2, **look)

@@ -12,7 +12,7 @@ from distill_helpers.training.randomness import build_seeded
 from distill_helpers.training.replicates import Replicate, draw_replicates
 
 HALF = 1250  # digits that teach; as many are the student's
-LABELS = (50, 100, 200, 500, 1250)  # how many of the student's digits have their label
+LABELS = (50, 200, 500, 1250)  # how many of the student's digits have their label
 FEW, ALL = 200, 1250  # the two regimes of the register
 REPLICATES = 12
 FIRST, FIRST_SEARCHED = 0, 100  # the first seed of the replicates that are measured, and of the two that settings are chosen on

@@ -5,8 +5,8 @@ from functools import lru_cache
 import torch
 
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, WAYS, arms_at, students, train
-from distill_helpers.course.lessons.soft_targets.halves import ALL, FIRST, LABELS, REPLICATES, replicates, teachers
-from distill_helpers.course.lessons.soft_targets.tuned import SEARCHED_AT, TUNED
+from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST, LABELS, REPLICATES, replicates, teachers
+from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.data import load_digits_cut
 from distill_helpers.measure.calibration import accuracy, agreement, ece, nll
 
@@ -22,7 +22,7 @@ def _first(arm: str) -> str:
 
 
 def _setting(labels: int, arm: str) -> dict:
-    numbers = TUNED[SEARCHED_AT[labels]]
+    numbers = TUNED[FEW] | TUNED[labels]
     own = numbers[LONGER.get(arm, arm)]
     before = numbers[_first(arm)] if _first(arm) else {}
     return {"labels": labels, "arm": arm} | own | {f"first_{name}": value for name, value in before.items()}

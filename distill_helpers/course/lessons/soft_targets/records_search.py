@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, WAYS, arms_at, students, train
-from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST_SEARCHED
+from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST_SEARCHED, LABELS
 from distill_helpers.data import load_digits_cut
 
 NAME = "soft_targets_search"
@@ -13,7 +13,7 @@ SEARCHED = 2  # replicates
 BUDGET = 24  # settings an arm
 
 RATES = (0.0025, 0.01, 0.04, 0.16, 0.64, 2.56)
-LOW_RATES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # for training on; next to none of it is the first
+LOW_RATES = (1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 1.0)  # for training on; next to none of it is the first
 DECAYS = (0.0, 0.05, 0.5, 5.0)
 SMOOTHINGS = (0.0, 0.1, 0.3, 0.6)
 TEMPERATURES = (0.125, 0.5, 2.0, 8.0, 32.0, 128.0)
@@ -21,6 +21,8 @@ WEIGHTS = (0.4, 0.8, 1.0)
 
 # two arms are others for more steps, and have their settings
 SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm not in LONGER]
+# between the regimes the others keep the settings of FEW; what they are held against is tuned anew
+SETTINGS += [{"labels": labels, "arm": "alone"} for labels in LABELS if labels not in (FEW, ALL)]
 
 
 def grids(arm: str) -> list:
