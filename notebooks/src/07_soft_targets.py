@@ -241,6 +241,9 @@ tuned = [{"arm": arm, "labels": n} | chosen(n, arm, tried) for n, arm in pairs]
 dh.table(tuned, "Settings that the search chose")
 
 # %% [markdown]
+# Look at the weight and the temperature that the search chose for soft targets on all images. At a weight of 1 the student uses no label at all, only the teacher's answers. At a temperature below 1 an answer is close to a bare choice of a class.
+
+# %% [markdown]
 # How small a difference can twelve replicates see? The two search replicates give a first guess of the spread. The half-width it promises stands beside $m$, the smallest difference that matters. Two replicates guess badly, so read it as an order of size.
 
 # %%
@@ -276,7 +279,7 @@ dh.predict("soft_targets.few", "With 200 labels, which arm is the most accurate?
 # %%
 dh.predict("soft_targets.all",
            "With all 1,250 labels, do soft targets beat the student alone?",
-           ["yes, by more than half a point", "about as good", "no, they lose"])
+           ["yes", "the interval includes zero", "no, they lose"])
 
 # %%
 figures.regimes(found)
@@ -300,9 +303,10 @@ dh.predict.outcome("soft_targets.few", max(few, key=few.get),
 
 # %%
 d = found.gain(1250, soft).times(100)
-came = ("yes, by more than half a point" if d.mean > 0.5 else
-        "about as good" if d.mean > -0.5 else "no, they lose")
-dh.predict.outcome("soft_targets.all", came, said=f"Mean {d.mean:+.2f} points.")
+came = ("yes" if d.low > 0 else "no, they lose" if d.high < 0
+        else "the interval includes zero")
+dh.predict.outcome("soft_targets.all", came,
+                   said=f"{d.mean:+.2f} points [{d.low:+.2f}, {d.high:+.2f}].")
 
 # %% [markdown]
 # ### Is it the teacher's doubts?
@@ -317,6 +321,9 @@ dh.finding("soft_targets.few_gain",
 dh.finding("soft_targets.few_images",
            "On the 200 labelled images alone, soft targets beat labels by {}.",
            found.gain(200, "soft targets, labelled images"), kind="gain", m=0.5)
+dh.finding("soft_targets.few_more",
+           "The unlabelled images add {} to that.",
+           found.gain(200, soft, "soft targets, labelled images"), kind="by m", m=0.5)
 dh.finding("soft_targets.few_self",
            "Self-training, which has the images but no teacher, falls short of "
            "soft targets by {}.",
@@ -326,13 +333,20 @@ dh.finding("soft_targets.few_self",
 # The next two pairs have the same images and the same teacher. They differ in what is kept of its answers: all of it, the first choice alone, or the mean answer of the class. If the doubts about the single image were what teaches, soft targets would have to win both.
 
 # %%
-dh.finding("soft_targets.few_choices",
-           "With 200 labels, the teacher's first choices alone beat its soft "
-           "answers by {}.",
-           found.gain(200, "pseudo-labels", soft), kind="gain", m=0.5)
-dh.finding("soft_targets.few_means",
-           "With 200 labels, soft answers beat class means by {}.",
-           found.gain(200, soft, "class means"), kind="gain", m=0.5)
+def zero_inside(key, sentence, d):
+    low, high = 100 * d.low, 100 * d.high
+    dh.finding(f"soft_targets.{key}", sentence, (round(low, 2), round(high, 2)),
+               holds=low < 0 < high, unit="points")
+
+zero_inside("few_choices", "With 200 labels, the interval of soft answers against the "
+            "teacher's first choices alone includes zero: {}.",
+            found.gain(200, soft, "pseudo-labels"))
+zero_inside("few_means", "With 200 labels, the interval of soft answers against class "
+            "means includes zero: {}.",
+            found.gain(200, soft, "class means"))
+
+# %% [markdown]
+# An interval that includes zero does not say that two arms are equal. It says that twelve replicates do not tell them apart. Which causes are left? Go back to the cell before: it holds the same teacher with and without the unlabelled images, and the same images with and without the teacher.
 
 # %% [markdown]
 # With all labels there is nothing left to hand over: the student knows each class already. Here the doubts could still help. Compare with three rivals: the student alone, label smoothing, which doubts evenly, and class means.
@@ -344,16 +358,16 @@ dh.finding("soft_targets.all_gain",
 dh.finding("soft_targets.all_means",
            "With all labels, soft targets beat class means by {}.",
            found.gain(1250, soft, "class means"), kind="gain", m=0.5)
-dh.finding("soft_targets.all_smoothing",
-           "With all labels, soft targets beat label smoothing by {}.",
-           found.gain(1250, soft, "label smoothing"), kind="gain", m=0.5)
+zero_inside("all_smoothing", "With all labels, the interval of soft targets against "
+            "label smoothing includes zero: {}.",
+            found.gain(1250, soft, "label smoothing"))
 
 # %% [markdown]
-# Six comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read the last column before you believe a single pair.
+# Six comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read these columns before you believe a single pair. The correlation is what pairing lives on.
 
 # %%
 pairs = {"200: soft - alone": (200, soft, "alone"),
-         "200: choices - soft": (200, "pseudo-labels", soft),
+         "200: soft - choices": (200, soft, "pseudo-labels"),
          "200: soft - class means": (200, soft, "class means"),
          "all: soft - alone": (1250, soft, "alone"),
          "all: soft - smoothing": (1250, soft, "label smoothing"),
@@ -473,7 +487,7 @@ dh.finding("soft_targets.few_ece",
            found.better_calibrated(200, "alone", soft), kind="gain", m=0.01, unit="ECE")
 
 # %% [markdown]
-# A student that matches its teacher at a temperature of 0.5 is honest at that temperature. You read it at 1, where every answer is softer. Accuracy does not see this, because heat keeps the order of the classes. So a setting chosen for accuracy alone can cost honesty.
+# A student that matches its teacher at a temperature below 1 is honest at that temperature. You read it at 1, where every answer is softer. Accuracy does not see this, because heat keeps the order of the classes. So a setting chosen for accuracy alone can cost honesty.
 
 # %% [markdown]
 # ## What did the students get wrong?
@@ -546,6 +560,14 @@ dh.finding("soft_targets.know_few",
            "A teacher helps most where labels are few and images many: at 50 "
            "labels soft targets gain {} over the student alone.",
            found.gain(50, soft), kind="by m", m=0.5)
+
+dh.finding("soft_targets.know_kept",
+           "With all labels the distilled student is above 98 % of its teacher's "
+           "accuracy by {}.",
+           found.kept_share(1250, soft), kind="gain", m=0.5)
+dh.finding("soft_targets.know_on",
+           "With all labels, distilling longer beats training on with labels by {}.",
+           found.gain(1250, "distil longer", on), kind="gain", m=0.5)
 
 # %% [markdown]
 # ## Exercises

@@ -2,6 +2,7 @@
 
 TUNED = {
     50: {
+        "alone": {"lr": 0.04, "weight_decay": 0.05},
     },
     200: {
         "alone": {"lr": 0.16, "weight_decay": 0.05},
@@ -15,6 +16,7 @@ TUNED = {
         "distil, then labels": {"lr": 0.0001, "weight_decay": 0.0},
     },
     500: {
+        "alone": {"lr": 0.04, "weight_decay": 0.5},
     },
     1250: {
         "alone": {"lr": 0.04, "weight_decay": 0.5},
