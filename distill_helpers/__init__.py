@@ -15,8 +15,9 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP, on mac
 
 _HOME = {
     # data and models
-    "load_digits": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data", "ArrayPool": "data", "TokenPool": "data",
-    "Stream": "data", "Pool": "data", "LazyViewPool": "data", "from_dataset": "data", "next_tokens": "data", "write_shards": "data",
+    "load_digits": "data", "load_digits_cut": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data", "ArrayPool": "data",
+    "TokenPool": "data", "Stream": "data", "Pool": "data", "LazyViewPool": "data", "from_dataset": "data", "next_tokens": "data",
+    "write_shards": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training

@@ -155,10 +155,11 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     """Train the student by each arm in each replicate and return the Comparison.
 
     student: a function that builds one. teacher: a module or Teacher, kept, so that the answer is for this teacher; a ``Redrawn``, trained anew
-    for each replicate; or None where no arm needs one. data: a pool, an ImageSet, a torch Dataset or DataLoader. arms: {name: strategy}, a
-    strategy being a Strategy, Stages, or an ``Arm`` with a recipe of its own. test: the data that are read at the end, as ``data``, with labels.
-    replicates: how many, or a list of Replicate; labelled, unlabelled, teacher_examples: see ``draw_replicates``. Within a replicate all
-    arms begin with the same weights and see the same batches, which pairs them. baseline: the first arm, unless said. measures: a function of
+    for each replicate; a list of kept ones, one for each replicate; or None where no arm needs one. data: a pool, an ImageSet, a torch Dataset
+    or DataLoader. arms: {name: strategy}, a strategy being a Strategy, Stages, or an ``Arm`` with a recipe of its own. test: the data that are
+    read at the end, as ``data``, with labels. replicates: how many, or a list of Replicate; labelled, unlabelled, teacher_examples: see
+    ``draw_replicates``. Within a replicate all arms begin with the same weights and see the same batches, which pairs them. baseline: the
+    first arm, unless said. measures: a function of
     (logits [students, N, ...], labels) that gives {name: [students]}, beside accuracy, or in its place where labels are no classes.
     stack: "auto" trains all replicates of all arms together where the student allows it, False one student at a time, with the same results.
     checkpoint: a folder; the same call goes on from it. processes: as in ``distill``: replicates are shared between the cores of a processor.
@@ -294,6 +295,10 @@ def _teachers(teacher, drawn, pool, plans, device, stack, folder, progress, proc
     pools = [pool] if rows[0] is None else [pool.subset(r.to(pool.device)) for r in rows]
     if teacher is None:
         raise InputError("teacher must be given, since an arm needs one, but None was given.")
+    if isinstance(teacher, (list, tuple)):
+        if len(teacher) != len(drawn):
+            raise InputError(f"teacher must be one, or one for each of {len(drawn)} replicates, but {len(teacher)} were given.")
+        return planning.Teachers([t if isinstance(t, Teacher) else Teacher(t) for t in teacher], pools * (len(drawn) // len(pools)), learners), None
     if not isinstance(teacher, Redrawn):
         # wrapped once, so that all lanes have the very same frozen network
         teacher = teacher if isinstance(teacher, Teacher) else Teacher(teacher)

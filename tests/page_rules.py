@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 STATE, VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
-PLOTTING = re.compile(r"\bplt\.|\bpyplot\b|\b(?:ax|axes|fig)\w*(?:\.flat)?(?:\[[^]]*\])?\.\w+\(|\.(?:imshow|scatter|savefig|subplots)\(")
+PLOTTING = re.compile(
+    r"\bplt\.|\bpyplot\b|\b(?!figures\b)(?:ax|axes|fig)\w*(?:\.flat)?(?:\[[^]]*\])?\.\w+\(|\.(?:imshow|scatter|savefig|subplots)\("
+)
 PLAIN_MATHS = re.compile(r"[Σ∂∇∫√∑∏ᵢⱼ]|\w\^\w|\b[A-Za-z][²³]|\b\w+ = \w+ [/·+] \w+")
 PROMISES = ("The question:", "You will be able to", "You need", "Time:", "Claims:")
 CLOSING = ("## Verdicts", "## What you know now", "## Exercises", "## Further reading", "**Next:**")

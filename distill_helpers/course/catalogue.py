@@ -45,7 +45,7 @@ LESSONS = [
     Lesson("04", "taming_deep_networks", _BIG, "regularisation and decomposition, each against each"),
     Lesson("05", "the_residual_student", _SMALL, "residual blocks against one hidden layer"),
     Lesson("06", "sharing_and_low_rank", _SMALL, "what sharing and factorising save, and what they cost"),
-    Lesson("07", "soft_targets", _DISTIL, "temperature, dark knowledge, four regimes, all controls"),
+    Lesson("07", "soft_targets", _DISTIL, "the loss and its gradient, few labels and many, all controls"),
     Lesson("08", "supervised_strategies", _DISTIL, "robust, attentive, correcting and smooth students"),
     Lesson("09", "features_and_relations", _DISTIL, "hidden layers and likenesses: what each strategy keeps of the teacher"),
     Lesson("10", "label_free_and_data_free", _DISTIL, "learning from a teacher without labels, then without data"),
@@ -67,7 +67,7 @@ LESSONS = [
 # Names of the lessons whose pages still follow the first edition's rules; a lesson that is rewritten leaves the list. See docs/page.md.
 FIRST_EDITION = (
     "counting_the_big_mlp", "fitting_anything", "exploding_and_vanishing_gradients", "taming_deep_networks",
-    "the_residual_student", "sharing_and_low_rank", "soft_targets", "supervised_strategies", "label_free_and_data_free",
+    "the_residual_student", "sharing_and_low_rank", "supervised_strategies", "label_free_and_data_free",
     "discriminative_distillation", "robust_students", "strategy_tournament", "the_verdicts",
 )  # fmt: skip
 

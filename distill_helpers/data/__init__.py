@@ -4,6 +4,7 @@ from distill_helpers.data.arrays import ArrayPool
 from distill_helpers.data.datasets import from_dataset
 from distill_helpers.data.devices import same_device
 from distill_helpers.data.digits import load_digits
+from distill_helpers.data.digits_cut import load_digits_cut
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.data.image_set import ImageSet, Splits
 from distill_helpers.data.pool import Pool
@@ -13,6 +14,6 @@ from distill_helpers.data.tokens import TokenPool, next_tokens
 from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
 __all__ = [
-    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "from_dataset", "load_digits", "make_views",
-    "next_tokens", "same_device", "tensors_hash", "write_shards",
+    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "from_dataset", "load_digits",
+    "load_digits_cut", "make_views", "next_tokens", "same_device", "tensors_hash", "write_shards",
 ]  # fmt: skip

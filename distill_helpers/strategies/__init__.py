@@ -6,6 +6,7 @@ The field's acronyms are names too (``acronyms``): ``KD`` is ``SoftTargets``.
 from distill_helpers.strategies.contract import Batch, Strategy
 from distill_helpers.strategies.contract.combined import Combined
 from distill_helpers.strategies.contract.schedule import Grid, Stages
+from distill_helpers.strategies.controls.class_means import ClassMeanTeacher
 from distill_helpers.strategies.controls.controls import RandomTeacher, ShuffledTeacher
 from distill_helpers.strategies.critics.discriminator import Adversarial, Watched
 from distill_helpers.strategies.data_free.conditional_gan import ConditionalGan
@@ -28,6 +29,7 @@ from distill_helpers.strategies.outputs.function_matching import FunctionMatchin
 from distill_helpers.strategies.outputs.logit_regression import LogitRegression
 from distill_helpers.strategies.outputs.logit_standardisation import StandardisedTargets
 from distill_helpers.strategies.outputs.noisy_teacher import NoisyTeacher
+from distill_helpers.strategies.outputs.pseudo_labels import PseudoLabels
 from distill_helpers.strategies.outputs.relabelling import Relabelled
 from distill_helpers.strategies.outputs.scheduled_temperature import AnnealingDistillation, ScheduledTemperature
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets

@@ -141,11 +141,11 @@ def test_the_answers_that_used_to_be_judged_wrongly():
 
     assert "You also enlarge gradients below the limit" in grade(EXERCISES["04.1"], clips_always_in_place)
 
-    def soft_targets_in_place(student, teacher, T):
-        p, q = teacher.div_(T).softmax(-1), student.div_(T).log_softmax(-1)
-        return T**2 * (p * (p.log() - q)).sum(-1).mean()
+    def gradient_in_place(z, t, y, T, weight):
+        hard = z.softmax(-1).scatter_add(-1, y.unsqueeze(-1), -torch.ones(len(y), 1))
+        return (weight * T * (z.div_(T).softmax(-1) - t.div_(T).softmax(-1)) + (1 - weight) * hard).div_(len(z))
 
-    assert grade(EXERCISES["07.1"], soft_targets_in_place).startswith("07.1 passed")
+    assert grade(EXERCISES["07.1"], gradient_in_place).startswith("07.1 passed")
 
     def counts_and_empties(widths):
         total, before = 0, widths.pop(0)

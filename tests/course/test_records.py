@@ -622,7 +622,7 @@ def test_the_command_line_reads_its_environment(toy, monkeypatch, capsys):
     assert runner.main(["record", "03"]) == 0 and asked[0][1] == 4 and "submitted 5_0" in capsys.readouterr().out
     monkeypatch.setenv("MINUTES", "-1")
     assert runner.main(["recertify", "03"]) == 1 and "minutes must be" in capsys.readouterr().out
-    for asked_for in ("soft_targets", "soft_targets_grid", "07"):
-        assert "lessons.soft_targets.records_grid" in " ".join(runner.recorded_runs([asked_for]))
-    assert len(runner.recorded_runs(["soft_targets_grid"])) == 1
+    for asked_for in ("soft_targets", "soft_targets_search", "07"):
+        assert "lessons.soft_targets.records_search" in " ".join(runner.recorded_runs([asked_for]))
+    assert len(runner.recorded_runs(["soft_targets_search"])) == 1
     assert runner.main(["recertify", "77"]) == 1 and "no recorded run belongs to 77" in capsys.readouterr().out

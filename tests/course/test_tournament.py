@@ -27,6 +27,7 @@ NOT_ENTERED = {
     "Combined": "a way to combine", "Watched": "looks at a game and changes nothing",
     "DataFree": "sees no digits, so it has another budget: notebook 10", "DataFreeAdversarial": "the same",
     "ConditionalGan": "trains a generator, not a student: notebook 10",
+    "PseudoLabels": "for images without labels, where all have one here: notebook 07", "ClassMeanTeacher": "a control: notebook 07",
 }  # fmt: skip
 
 

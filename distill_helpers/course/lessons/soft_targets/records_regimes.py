@@ -1,4 +1,4 @@
-"""Recorded: soft targets and all controls in four regimes, over ten seeds."""
+"""Recorded for the first edition, on the first cut of the digits; lesson 06 reads it. Soft targets and controls in four regimes, ten seeds."""
 
 from functools import lru_cache
 

@@ -1,0 +1,154 @@
+"""What the record of the arms holds, as differences with intervals that cover replicates and test digits together."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from distill_helpers.checks import InputError
+from distill_helpers.course.lessons.soft_targets import records_arms, records_search
+from distill_helpers.course.lessons.soft_targets.arms import SAME_WITH_ALL, WAYS, arms_at
+from distill_helpers.course.lessons.soft_targets.halves import ALL
+from distill_helpers.course.records import read_outcomes, read_record
+from distill_helpers.data import load_digits_cut
+from distill_helpers.measure.crossed import two_way
+from distill_helpers.measure.statistics import Difference
+
+BINS = 15
+SOFT, ALONE, TEACHER = "soft targets, all images", "alone", "teacher"
+
+
+class Measured:
+    """The recorded arms. rows: the table. Arms are named as in ``WAYS``; "teacher" is the teacher."""
+
+    def __init__(self):
+        self.rows = read_record(records_arms.__name__)
+        self.kept = {(s["labels"], s["arm"]): packed for s, packed in read_outcomes(records_arms.__name__)}
+        self.labels = load_digits_cut().test.labels.numpy()
+
+    def arms(self, labels: int) -> list[str]:
+        """The arms at so many labels, the teacher left out."""
+        return arms_at(labels)
+
+    def same_as(self, labels: int, arm: str) -> str:
+        """The arm that was run in its place: with all labels, several are the same training run."""
+        if arm == TEACHER or labels != ALL or arm not in SAME_WITH_ALL:
+            return arm
+        return SOFT if arm == "soft targets, labelled images" else ALONE
+
+    def column(self, labels: int, arm: str, name: str) -> np.ndarray:
+        """One number a replicate, [R]."""
+        at = ALL if arm == TEACHER else labels
+        mine = self.rows[(self.rows.labels == at) & (self.rows.arm == self.same_as(labels, arm))]
+        if not len(mine):
+            raise InputError(f"arm must be one of {', '.join((*WAYS, TEACHER))} that was run with {labels} labels, but {arm!r} was given.")
+        return mine.sort_values("replicate")[name].to_numpy(dtype=float)
+
+    def right(self, labels: int, arm: str) -> np.ndarray:
+        """Right or wrong, [R, test digits]."""
+        return self._kept(labels, arm, "right").astype(float)
+
+    def confidence(self, labels: int, arm: str) -> np.ndarray:
+        """Probability of the first choice, [R, test digits]."""
+        return self._kept(labels, arm, "confidence").astype(float)
+
+    def _kept(self, labels, arm, name):
+        return self.kept[ALL if arm == TEACHER else labels, self.same_as(labels, arm)][name][:, 0]
+
+    def lost(self, labels: int, *arms: str) -> int:
+        """Replicates in which one of the arms diverged."""
+        return int(np.any([self.column(labels, arm, "diverged") > 0 for arm in arms], axis=0).sum())
+
+    def accuracy(self, labels: int, arm: str) -> Difference:
+        """Mean accuracy on the test digits."""
+        return two_way(self.right(labels, arm), name=arm)
+
+    def gain(self, labels: int, arm: str, against: str = ALONE) -> Difference:
+        """Accuracy of one arm minus another's with as many labels; both are of one architecture and share draws and teacher."""
+        return two_way(self.right(labels, arm), self.right(labels, against), name=f"{arm} - {against}", diverged=self.lost(labels, arm, against))
+
+    def gap(self, labels: int, arm: str) -> np.ndarray:
+        """Accuracy on the labelled digits that it learnt from, minus right or wrong on each test digit, [R, test digits]."""
+        return self.column(labels, arm, "train")[:, None] - self.right(labels, arm)
+
+    def gap_closed(self, labels: int, arm: str, against: str = ALONE) -> Difference:
+        """By how much the arm's gap from training to test is smaller."""
+        return two_way(self.gap(labels, against), self.gap(labels, arm), name=f"gap of {against} - {arm}", diverged=self.lost(labels, arm, against))
+
+    def miscalibration(self, labels: int, arm: str) -> np.ndarray:
+        """What each test digit adds to the expected calibration error, [R, test digits]: the mean of a row is that replicate's ECE.
+
+        In a bin whose mean confidence is above its accuracy, confidence - right; elsewhere right - confidence.
+        """
+        right, sure = self.right(labels, arm), self.confidence(labels, arm)
+        bins = np.clip(np.ceil(sure * BINS).astype(int), 1, BINS) - 1
+        excess, sign = sure - right, np.zeros_like(sure)
+        for r, row in enumerate(bins):
+            total = np.bincount(row, weights=excess[r], minlength=BINS)
+            sign[r] = np.where(total >= 0, 1.0, -1.0)[row]
+        return sign * excess
+
+    def better_calibrated(self, labels: int, arm: str, against: str = ALONE) -> Difference:
+        """By how much the arm's expected calibration error is smaller; its interval holds the bins' signs as they are."""
+        return two_way(self.miscalibration(labels, against), self.miscalibration(labels, arm), name=f"ECE of {against} - {arm}",
+                       diverged=self.lost(labels, arm, against))  # fmt: skip
+
+    def kept_share(self, labels: int, arm: str, share: float = 0.98) -> Difference:
+        """Accuracy minus that share of the teacher's; unpaired, since the two are other architectures."""
+        return two_way(self.right(labels, arm), share * self.right(labels, TEACHER), name=f"{arm} - {share:g} teacher", shared=False,
+                       diverged=self.lost(labels, arm))  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def measured() -> Measured:
+    """The record, read once."""
+    return Measured()
+
+
+def searched():
+    """The record of the search, with the mean over its replicates: one row a setting."""
+    rows = read_record(records_search.__name__)
+    numbers = [n for n in ("lr", "weight_decay", "temperature", "weight", "smoothing") if n in rows]
+    means = rows.groupby(["labels", "arm", *numbers], as_index=False, dropna=False, sort=False).accuracy.mean()
+    return means.assign(accuracy=means.accuracy.round(6))  # so that equals are equal
+
+
+def chosen(labels: int, arm: str, rows=None) -> dict:
+    """The setting with the best mean on validation, the first of equals."""
+    rows = searched() if rows is None else rows
+    mine = rows[(rows.labels == labels) & (rows.arm == arm)]
+    best = mine.loc[mine.accuracy.idxmax()]
+    return {n: float(best[n]) for n in ("temperature", "weight", "smoothing", "lr", "weight_decay") if n in best and not np.isnan(best[n])}
+
+
+def pilot(labels: int, arm: str, against: str) -> float:
+    """Standard deviation over the search's two replicates of the difference on validation, each arm at its chosen setting."""
+    rows = read_record(records_search.__name__)
+
+    def best(name):
+        mine = rows[(rows.labels == labels) & (rows.arm == name)]
+        for number, value in chosen(labels, name).items():
+            mine = mine[np.isclose(mine[number], value)]
+        return mine.sort_values("replicate").accuracy.to_numpy()
+
+    return float((best(arm) - best(against)).std(ddof=1))
+
+
+# ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on; at the lowest temperature
+# the answer is the first choice alone, at the highest the loss is regression of the logits and changes no more
+NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0), ("temperature", 0.125), ("temperature", 128.0)}
+
+
+def at_an_edge(labels: int, arm: str, rows=None) -> list[str]:
+    """The numbers of the chosen setting that lie at an end of their grid, natural bounds excepted."""
+    rows = searched() if rows is None else rows
+    mine, best = rows[(rows.labels == labels) & (rows.arm == arm)], chosen(labels, arm, rows)
+    found = []
+    for name, value in best.items():
+        tried = mine[name].dropna()
+        if tried.nunique() > 1 and value in (tried.min(), tried.max()) and (name, value) not in NATURAL:
+            if name == "lr" and WAYS[arm].begins and value == tried.min():
+                continue
+            if name == "temperature" and best.get("weight") == 0:
+                continue
+            found.append(f"{name} {value:g}")
+    return found

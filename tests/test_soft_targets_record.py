@@ -1,0 +1,138 @@
+"""What lesson 07 reads from its records: intervals over replicates and digits, the settings that the search chose, README's picture."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from distill_helpers.checks import InputError
+from distill_helpers.course.lessons.soft_targets import figures, halves, records_arms, records_search
+from distill_helpers.course.lessons.soft_targets.arms import LONGER, SAME_WITH_ALL, WAYS, arms_at
+from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, at_an_edge, chosen, measured, searched
+from distill_helpers.course.lessons.soft_targets.tuned import TUNED
+from distill_helpers.course.paths import repository
+from distill_helpers.show import layout_faults
+
+COUNTS = halves.LABELS
+
+
+@pytest.fixture(scope="module")
+def found():
+    return measured()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return searched()
+
+
+def test_every_arm_has_every_replicate(found):
+    for labels in COUNTS:
+        for arm in (*arms_at(labels), TEACHER):
+            at = halves.ALL if arm == TEACHER else labels
+            mine = found.rows[(found.rows.labels == at) & (found.rows.arm == arm)]
+            assert sorted(mine.replicate) == list(range(halves.REPLICATES)), (labels, arm)
+            assert found.right(labels, arm).shape == (halves.REPLICATES, 2000)
+
+
+def test_the_packed_outcomes_are_the_rows(found):
+    """Accuracy and calibration error of each replicate follow from what is kept of each digit."""
+    for labels, arm in ((halves.ALL, "alone"), (halves.FEW, SOFT), (halves.FEW, "self-training"), (halves.ALL, TEACHER)):
+        np.testing.assert_allclose(found.right(labels, arm).mean(1), found.column(labels, arm, "accuracy"), atol=1e-6)
+        np.testing.assert_allclose(found.miscalibration(labels, arm).mean(1), found.column(labels, arm, "ece"), atol=2e-3)
+
+
+def test_the_teacher_and_every_student_learnt(found):
+    """An untrained student is right on one digit in ten; every arm but the random teacher is far from it, in every replicate."""
+    assert found.column(halves.ALL, TEACHER, "accuracy").min() > 0.93
+    for labels in COUNTS:
+        for arm in arms_at(labels):
+            if arm != "random teacher":
+                assert found.column(labels, arm, "accuracy").min() > 0.6, (labels, arm)
+    assert not found.rows.diverged.any()
+
+
+def test_gains_are_paired_and_turn_round(found):
+    one, other = found.gain(halves.FEW, SOFT, "alone"), found.gain(halves.FEW, "alone", SOFT)
+    assert (one.n, one.method) == (halves.REPLICATES, "two-way")
+    assert (one.mean, one.low) == pytest.approx((-other.mean, -other.high))
+    means = [found.column(halves.FEW, arm, "accuracy").mean() for arm in (SOFT, "alone")]
+    assert one.mean == pytest.approx(means[0] - means[1], abs=1e-6)
+    assert sum(one.sources.values()) == pytest.approx(1)
+
+
+def test_the_gap_is_training_minus_test(found):
+    gaps = {arm: found.column(halves.ALL, arm, "train") - found.column(halves.ALL, arm, "accuracy") for arm in ("alone", SOFT)}
+    assert found.gap_closed(halves.ALL, SOFT).mean == pytest.approx((gaps["alone"] - gaps[SOFT]).mean(), abs=1e-6)
+
+
+def test_a_share_of_the_teacher_is_held_unpaired(found):
+    kept = found.kept_share(halves.ALL, SOFT)
+    wanted = found.column(halves.ALL, SOFT, "accuracy").mean() - 0.98 * found.column(halves.ALL, TEACHER, "accuracy").mean()
+    assert kept.method == "two-way, unpaired" and kept.mean == pytest.approx(wanted, abs=1e-6)
+
+
+def test_with_all_labels_three_arms_are_others_under_another_name(found):
+    assert found.same_as(halves.ALL, "pseudo-labels") == "alone" and found.same_as(halves.FEW, "pseudo-labels") == "pseudo-labels"
+    assert set(SAME_WITH_ALL) == set(WAYS) - set(arms_at(halves.ALL))
+    with pytest.raises(InputError, match="that was run with 50 labels"):
+        found.column(50, "distil longer", "accuracy")
+
+
+def test_the_settings_are_those_that_the_search_chose(rows):
+    for labels, arms in TUNED.items():
+        for arm, numbers in arms.items():
+            assert chosen(labels, arm, rows) == pytest.approx(numbers), (labels, arm)
+        assert "alone" in arms and (labels not in (halves.FEW, halves.ALL) or set(arms) == set(arms_at(labels)) - set(LONGER))
+    assert set(TUNED) == set(COUNTS)
+
+
+def test_every_arm_was_tuned_on_the_same_budget_and_no_winner_lies_at_an_edge(rows):
+    for setting in records_search.SETTINGS:
+        mine = rows[(rows.labels == setting["labels"]) & (rows.arm == setting["arm"])]
+        assert len(mine) == records_search.BUDGET, setting
+        assert at_an_edge(setting["labels"], setting["arm"], rows) == [], setting
+
+
+def test_a_setting_says_what_its_run_needs():
+    for setting in records_arms.SETTINGS:
+        way = WAYS.get(setting["arm"])
+        assert bool(way and (way.begins or way.asked == "earlier student")) == any(name.startswith("first_") for name in setting)
+        assert way is None or "lr" in setting
+
+
+def pixels(picture) -> np.ndarray:
+    from matplotlib import image
+
+    if not isinstance(picture, (str, bytes)) and hasattr(picture, "savefig"):
+        buffer = io.BytesIO()
+        picture.savefig(buffer, format="png", dpi=figures.README_DPI, metadata={"Software": None})
+        picture = buffer.getvalue()
+    return image.imread(io.BytesIO(picture))
+
+
+def test_readme_s_picture_is_what_the_record_says(found, tmp_path):
+    kept = (repository() / "docs" / "images" / "regimes.png").read_bytes()
+    one, two = pixels(kept), pixels(figures.readme_picture(found, tmp_path / "regimes.png").read_bytes())
+    assert one.shape == two.shape and np.abs(one - two).mean() < 0.01
+    readme = (repository() / "README.md").read_text(encoding="utf-8")
+    assert f"]({'docs/images/regimes.png'})" in readme
+    changed = measured.__wrapped__()
+    changed.kept = {key: dict(packed) for key, packed in changed.kept.items()}
+    for (labels, arm), packed in changed.kept.items():
+        if arm == SOFT and labels == halves.FEW:
+            packed["right"] = np.zeros_like(packed["right"])
+    assert np.abs(one - pixels(figures.readme_picture(changed, tmp_path / "changed.png").read_bytes())).mean() > 0.005
+
+
+def test_every_figure_can_be_read(found, rows):
+    z = 3 * torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
+    images = torch.zeros(5, 1, 28, 28, dtype=torch.uint8)
+    pictures = [figures.regimes.picture(found), figures.training_on.picture(found), figures.beliefs.picture(images, z),
+                figures.belief.picture(images, z, 8.0, 1), figures.gradient_sizes.picture({1.0: (0.01, 0.01), 16.0: (0.02, 1e-4)}),
+                figures.reliability.picture(found, halves.ALL, ["alone", "label smoothing", SOFT]),
+                figures.threes.picture({"labels alone": [0.0] * 4, "soft targets": [0.1, 0.2, 0.3, 0.4]})]  # fmt: skip
+    pictures += [figures.gains.picture(found, n) for n in COUNTS] + [figures.grid.picture(rows, n) for n in (halves.FEW, halves.ALL)]
+    for picture in pictures:
+        assert layout_faults(picture.fig) == [], picture.caption
