@@ -10,6 +10,7 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map
 
 from distill_helpers.checks import InputError
+from distill_helpers.data.seeded import generator_states
 from distill_helpers.models.outputs import outputs_of
 from distill_helpers.strategies.contract import Batch, Strategy, Task
 from distill_helpers.strategies.contract.schedule import with_numbers
@@ -262,7 +263,7 @@ class Loop:
 
     def first_call(self, key, stage: Stage, mine, given):
         """The first call of a loss, which shows whether it can be mapped, and whether it draws random numbers of its own."""
-        before = torch.get_rng_state().numpy().tobytes()
+        before = generator_states()
         try:
             terms = self.calls[key](mine, given, stage.numbers)
         except RuntimeError as error:
@@ -273,7 +274,7 @@ class Loop:
                 raise InputError(f"the loss of {stage.strategy.name}, or the live teacher, cannot be mapped over students: {error} Give "
                                  f"stack=False.") from error  # fmt: skip
             raise
-        if not self.work.random_student and not self.recipe.compile and before != torch.get_rng_state().numpy().tobytes():
+        if not self.work.random_student and not self.recipe.compile and before != generator_states():
             raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that they "
                              f"follow from the seed.")  # fmt: skip
         return terms

@@ -7,6 +7,7 @@ from torch import nn
 from torch.func import stack_module_state, vmap
 
 from distill_helpers.checks import InputError
+from distill_helpers.data.seeded import generator_states
 from distill_helpers.models.outputs import Outputs, outputs_of
 from distill_helpers.training.device import exact_products
 from distill_helpers.training.fleet import Fleet
@@ -136,17 +137,12 @@ def check_alike(modules: list[nn.Module], pool):
 
 
 def draws_random_numbers(module: nn.Module, pool) -> bool:
-    """Whether a forward pass in training mode draws from torch's global generator, as dropout does."""
+    """Whether a forward pass in training mode draws from a global generator, as dropout does from torch's."""
     module, x = copy.deepcopy(module).train(), sample_of(pool, float_type(module))
     with seeded(0, "proof", device=x.device), torch.no_grad():
-        before = _generator_states(x.device)
+        before = generator_states(x.device)
         outputs_of(module, x)
-        return any(not torch.equal(a, b) for a, b in zip(before, _generator_states(x.device), strict=True))
-
-
-def _generator_states(device):
-    states = [torch.get_rng_state()]
-    return states + [torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+        return before != generator_states(x.device)
 
 
 @exact_products()
@@ -161,6 +157,8 @@ def why_not_stacked(module: nn.Module, pool) -> str:
     x = sample_of(pool, float_type(module))
     if _changes_buffers(copy.deepcopy(module).train(), x):
         return "a forward pass changes its buffers (batch statistics, for example)"
+    if draws_random_numbers(module, pool):
+        return "it draws random numbers in its forward pass (dropout, for example)"
     pair = [copy.deepcopy(module).train() for _ in range(2)]
     inputs = torch.stack([x, x.flip(0)])
     params, buffers = stack_module_state(pair)

@@ -1,9 +1,10 @@
 """Every random number of a run is a function of (seed, purpose, step), and of nothing that happened before."""
 
 import hashlib
-from contextlib import contextmanager
 
 import torch
+
+from distill_helpers.data.seeded import all_seeded
 
 
 def generator_for(seed: int, purpose: str, step: int = 0, device="cpu") -> torch.Generator:
@@ -12,25 +13,16 @@ def generator_for(seed: int, purpose: str, step: int = 0, device="cpu") -> torch
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
-@contextmanager
 def seeded(seed: int, purpose: str, step: int = 0, device="cpu"):
-    """Within it torch's global generators, on the CPU and on ``device``, are seeded for this purpose; afterwards they are as they were.
+    """Within it the global generators of Python, numpy and torch (``data.seeded.all_seeded``) are seeded for this purpose.
 
-    For code that draws from the global generator and cannot be told otherwise: layers such as dropout, builders of networks.
+    For code that draws from a global generator and cannot be told otherwise: layers such as dropout, builders of networks.
     """
-    device, number = torch.device(device), generator_for(seed, purpose, step).initial_seed() % 2**63
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(number)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(number)
-        elif device.type == "mps":
-            torch.mps.manual_seed(number)
-        yield
+    return all_seeded(generator_for(seed, purpose, step).initial_seed() % 2**63, device)
 
 
 def build_seeded(builder, seed: int, purpose: str = "init"):
-    """Call ``builder()`` with torch's global generator seeded for this purpose, and leave that generator as it was."""
+    """Call ``builder()`` with the global generators seeded for this purpose, and leave them as they were."""
     with seeded(seed, purpose):
         return builder()
 
