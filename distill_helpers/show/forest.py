@@ -41,11 +41,11 @@ def forest(rows, unit: str = "", title: str = "", ax=None):
     for place, row in enumerate(rows):
         colour, shape = _LOOKS.get(row.word, _OTHER)
         if row.low_together is not None and row.high_together is not None:
-            ax.plot([row.low_together, row.high_together], [place, place], color=colour, lw=1)
-        ax.plot([row.low, row.high], [place, place], color=colour, lw=3, solid_capstyle="butt")
+            ax.plot([row.low_together, row.high_together], [place, place], color=colour, lw=1, ls="-")
+        ax.plot([row.low, row.high], [place, place], color=colour, lw=3, ls="-", solid_capstyle="butt")
         drawn[row.word or "measured"] = ax.plot(row.mean, place, shape, color=colour, ms=6, mec="white", mew=0.7, ls="")[0]
         for edge in () if row.m is None else (-row.m, row.m):
-            ax.plot([edge, edge], [place - 0.4, place + 0.4], color="0.45", lw=1.2)
+            ax.plot([edge, edge], [place - 0.4, place + 0.4], color="0.45", lw=1.2, ls="-")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(rows)), [row.name for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
