@@ -322,7 +322,7 @@ dh.finding("soft_targets.few_images",
            "On the 200 labelled images alone, soft targets beat labels by {}.",
            found.gain(200, "soft targets, labelled images"), kind="gain", m=0.5)
 dh.finding("soft_targets.few_more",
-           "The unlabelled images add {} to that.",
+           "The unlabelled images add to that: {}.",
            found.gain(200, soft, "soft targets, labelled images"), kind="by m", m=0.5)
 dh.finding("soft_targets.few_self",
            "Self-training, which has the images but no teacher, falls short of "
@@ -334,9 +334,8 @@ dh.finding("soft_targets.few_self",
 
 # %%
 def zero_inside(key, sentence, d):
-    low, high = 100 * d.low, 100 * d.high
-    dh.finding(f"soft_targets.{key}", sentence, (round(low, 2), round(high, 2)),
-               holds=low < 0 < high, unit="points")
+    dh.finding(f"soft_targets.{key}", sentence, holds=d.low < 0 < d.high,
+               value=f"{100 * d.low:+.2f} to {100 * d.high:+.2f} points")
 
 zero_inside("few_choices", "With 200 labels, the interval of soft answers against the "
             "teacher's first choices alone includes zero: {}.",
@@ -380,7 +379,7 @@ shown = [{"pair": n, "points": 100 * d.mean, "low": 100 * d.low, "high": 100 * d
           "low, together": 100 * together[n].low,
           "high, together": 100 * together[n].high, "correlation": d.correlation}
          for n, d in single.items()]
-dh.table(shown, "Paired differences, alone and together", "{:+.2f}")
+dh.table(shown, "Paired differences, alone and together", 2)
 
 # %% [markdown]
 # ## Temperature and weight

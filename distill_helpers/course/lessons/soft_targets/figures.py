@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from distill_helpers.course.lessons.soft_targets.measured import SOFT
-from distill_helpers.measure.crossed import two_way
+from distill_helpers.measure.kinds import word
 from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, Row, curves, drawing, forest, heat_map, looks, on_page
 from distill_helpers.show.figure import PAGE
 
@@ -174,7 +174,7 @@ def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""
     arms = [arm for arm in found.arms(labels) if arm not in ("alone", "distil longer", "distil, then labels")]
     values = {arm: found.gain(labels, arm).times(100) for arm in arms}
-    rows = [Row(arm, d.mean, d.low, d.high, m=0.5) for arm, d in values.items()]
+    rows = [Row(arm, d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)) for arm, d in values.items()]
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
     return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Grey strokes mark half a point on both sides of "
                    "zero, the smallest difference that matters.")  # fmt: skip
@@ -222,8 +222,8 @@ def reliability(found, labels, arms, bins=10):
     below.set(xlabel="confidence", ylabel="answers a student", yscale="log")
     return Picture(fig, f"Reliability over {bins} bins of confidence: {'; '.join(said)}; below, the number of answers in each bin, most of them "
                    "in the last", f"Above: accuracy against confidence with {labels:,} labels, mean and 95 % interval over replicates, for bins "
-                   "that hold 40 answers or more. Below: how many of the 2,000 answers each bin holds. A point under the dotted line says "
-                   "more than it knows.")  # fmt: skip
+                   "that hold 40 answers or more. Below: how many of the 2,000 answers each bin holds. A point under the dotted line claims "
+                   "too much, a point above it too little.")  # fmt: skip
 
 
 def _half(values):
@@ -238,9 +238,10 @@ def threes(recalls):
     """Recall of the digit that no student saw. recalls: {name: [seeds]}, fractions."""
     from distill_helpers.show import seeds_plot
 
-    ax = seeds_plot({name: 100 * np.asarray(v) for name, v in recalls.items()}, unit="test 3s that are recognised, %")
+    percent = {name: 100 * np.asarray(v, dtype=float) for name, v in recalls.items()}
+    ax = seeds_plot(percent, unit="test 3s that are recognised, %")
     ax.set_xlim(-3, 103)
-    said = "; ".join(f"{name} {100 * np.mean(v):.0f} %" for name, v in recalls.items())
+    said = "; ".join(f"{name} {v.mean():.0f} %" for name, v in percent.items())
     return Picture(ax.figure, f"Share of the test 3s that each of eight students recognises: {said}",
                    "Dots are eight students, the diamond is their mean with its 95 % interval over students. No student ever saw a 3.")  # fmt: skip
 
@@ -252,12 +253,6 @@ def training_on(found):
     for labels, name in ((1250, "all labels"), (200, "200 labels")):
         for arm, what in ((SOFT, "stopping after k"), ("distil longer", "distilling k + n")):
             d = found.gain(labels, "distil, then labels", arm).times(100)
-            rows.append(Row(f"{name}: against {what}", d.mean, d.low, d.high, m=0.5))
+            rows.append(Row(f"{name}: against {what}", d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)))
     fig, alt = forest(rows, "gain of training on with labels, points")
     return Picture(fig, alt, "What training on with labels for 500 steps adds to 1,000 steps of distillation. Grey strokes: half a point.")
-
-
-def accuracy_of(found, labels, arm):
-    """Mean and half-width in percent, for a table."""
-    d = two_way(found.right(labels, arm))
-    return f"{100 * d.mean:.1f} ± {100 * d.half:.1f}"
