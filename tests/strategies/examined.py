@@ -73,6 +73,7 @@ EXAMINED = {
     "AnnealingDistillation": dict(),
     "AttentionTransfer": dict(minimum={"attention": 0}, grid=[dict(labels=0.0)]),
     "BornAgain": dict(build=dict(label_weight=0.5), minimum={"soft": 0}, grid=[dict(label_weight=0.0)]),
+    "ClassMeanTeacher": dict(build=dict(inner=SOFT)),
     "Combined": dict(
         build=dict(parts=(SOFT, SIMILAR)), minimum={"soft": 0, "similarity": 0},
         paired=("similarity",),
@@ -109,6 +110,7 @@ EXAMINED = {
     "Penalised": dict(build=dict(inner=SOFT, l1=0.01, l2=0.01), minimum={"soft": 0}),
     "PermutedDarkKnowledge": dict(build=dict(label_weight=0.5, classes=CLASSES)),
     "ProbabilisticTransfer": dict(minimum={"neighbours": 0}, paired=("neighbours",), grid=[dict(labels=0.0)]),
+    "PseudoLabels": dict(),
     "RandomTeacher": dict(build=dict(inner=SOFT)),
     "Relabelled": dict(build=dict(threshold=0.4), minimum={"soft": 0}, grid=[dict(inner=HardLabels())]),
     "Relational": dict(minimum={"distance": 0, "angle": 0}, paired=("distance", "angle"), grid=[dict(labels=0.0)]),
