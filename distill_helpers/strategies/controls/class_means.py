@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.strategies.contract import require_class_targets
 from distill_helpers.strategies.contract.label_means import says
 from distill_helpers.strategies.contract.shapes import labels_fit, one_answer_each
@@ -52,7 +51,7 @@ class ClassMeanTeacher(Control):
             number = torch.where(says(y, batch.task), y, number)
         means = answers.features[_MEANS]  # [B, C, C]
         where = number[:, None, None].expand(-1, 1, means.shape[-1])
-        return self.inner.loss(student, _Given(Outputs(means.gather(1, where).squeeze(1), FeatureDict({}))), batch)
+        return self.inner.loss(student, _Given(answers._replace(logits=means.gather(1, where).squeeze(1))), batch)
 
 
 class _Given:
