@@ -20,6 +20,13 @@ class Unsupported(RuntimeError):
     """The evidence does not support the sentence (any more)."""
 
 
+class Row(dict):
+    """A stored row. As the last line of a cell it is not shown: its sentence is printed already."""
+
+    def _ipython_display_(self):
+        pass
+
+
 def finding(key: str, sentence: str, value, *, kind: str | None = None, m: float | None = None, holds: bool | None = None, unit: str = "points",
             any_size: bool = False, lesson: str | None = None) -> dict:  # fmt: skip
     """Print one sentence with its number, interval and replicates, store it, and return the stored row.
@@ -57,7 +64,7 @@ def finding(key: str, sentence: str, value, *, kind: str | None = None, m: float
     if not found:
         raise Unsupported(f"the finding {key!r} says {sentence!r}, but {why}.")
     print(row["sentence"])
-    return row
+    return Row(row)
 
 
 def _check(key, sentence, value, kind, m, holds) -> None:

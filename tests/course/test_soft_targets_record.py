@@ -2,6 +2,7 @@
 
 import io
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from distill_helpers.course.lessons.soft_targets.arms import LONGER, SAME_WITH_A
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, at_an_edge, chosen, measured, searched
 from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.course.paths import repository
-from distill_helpers.show import layout_faults
+from distill_helpers.show import layout_faults, style
 
 COUNTS = halves.LABELS
 
@@ -126,7 +127,15 @@ def test_readme_s_picture_is_what_the_record_says(found, tmp_path):
     assert np.abs(one - pixels(figures.readme_picture(changed, tmp_path / "changed.png").read_bytes())).mean() > 0.005
 
 
-def test_every_figure_can_be_read(found, rows):
+@pytest.fixture
+def as_on_the_page():
+    with plt.rc_context():
+        style()
+        yield
+        plt.close("all")
+
+
+def test_every_figure_can_be_read(found, rows, as_on_the_page):
     z = 3 * torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
     images = torch.zeros(5, 1, 28, 28, dtype=torch.uint8)
     pictures = [figures.regimes.picture(found), figures.training_on.picture(found), figures.beliefs.picture(images, z),

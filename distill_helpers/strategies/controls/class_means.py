@@ -51,8 +51,7 @@ class ClassMeanTeacher(Control):
             number = torch.where(says(y, batch.task), y, number)
         means = answers.features[_MEANS]  # [B, C, C]
         where = number[:, None, None].expand(-1, 1, means.shape[-1])
-        mean = answers._replace(logits=means.gather(1, where).squeeze(1), features=type(answers.features)({}))
-        return self.inner.loss(student, _Given(mean), batch)
+        return self.inner.loss(student, _Given(answers._replace(logits=means.gather(1, where).squeeze(1))), batch)
 
 
 class _Given:

@@ -49,8 +49,8 @@ def teacher_learns(run, accuracy):
     """The teacher's loss. accuracy: on validation, a fraction."""
     ax = curves({"teacher": run}, unit="cross-entropy, nats", title="The teacher learns its half", log=True)
     return Picture(ax.figure, "The teacher's cross-entropy on a logarithmic axis against the step, falling by more than two powers of ten",
-                   "The loss of the teacher over its training, on a logarithmic axis. It fits its half almost perfectly, and answers "
-                   f"{accuracy:.1%} of the validation digits rightly.")  # fmt: skip
+                   "The loss of the teacher over its training on its half, on a logarithmic axis. Of the validation digits, which it "
+                   f"never saw, it answers {accuracy:.1%} rightly.")  # fmt: skip
 
 
 @on_page
@@ -118,14 +118,15 @@ def students_learn(found):
     fig, axes = plt.subplots(1, 2, figsize=(PAGE, 2.9), sharex=True)
     for ax, (term, title) in zip(axes, (("hard", "cross-entropy on labels"), ("soft", "the soft term")), strict=True):
         shown = {}
-        for arm, (run, place, arms) in found.where.items():
+        for arm in sorted(found.where, key=lambda name: name == "alone"):  # so that a colour is the same arm in both panels
+            run, place, arms = found.where[arm]
             values = np.asarray(run.history[term][:, place::arms]) if term in run.history else np.array([[np.nan]])
             if np.isfinite(values).any() and values.any():
                 shown[arm] = (np.arange(1, len(values) + 1), values)
         curves(shown, ax=ax, unit="nats", title=title, log=True)
     return Picture(fig, "Loss curves on logarithmic axes: on the left the terms that are made from labels, on the right the soft term; all fall",
                    "Both terms as the optimiser sees them, weight and T² included, so their heights do not compare. Look at the shapes: "
-                   "all of them have levelled off when the learning rate reaches zero.")  # fmt: skip
+                   "has each of them levelled off when the learning rate reaches zero?")  # fmt: skip
 
 
 @on_page

@@ -66,6 +66,12 @@ class Measured:
         """Accuracy of one arm minus another's with as many labels; both are of one architecture and share draws and teacher."""
         return two_way(self.right(labels, arm), self.right(labels, against), name=f"{arm} - {against}", diverged=self.lost(labels, arm, against))
 
+    def gains_more(self, here: int, there: int, arm: str, against: str = ALONE) -> Difference:
+        """By how much the gain with ``here`` labels is above the gain with ``there`` labels."""
+        gains = [self.right(n, arm) - self.right(n, against) for n in (here, there)]
+        lost = self.lost(here, arm, against) + self.lost(there, arm, against)
+        return two_way(*gains, name=f"gain of {arm}: {here} - {there} labels", diverged=lost)
+
     def gap(self, labels: int, arm: str) -> np.ndarray:
         """Accuracy on the labelled digits that it learnt from, minus right or wrong on each test digit, [R, test digits]."""
         return self.column(labels, arm, "train")[:, None] - self.right(labels, arm)
