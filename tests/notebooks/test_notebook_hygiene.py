@@ -59,9 +59,6 @@ def test_executed_in_order_from_a_fresh_kernel(notebook):
     assert [c.execution_count for c in code(notebook)] == list(range(1, len(code(notebook)) + 1))
 
 
-def edition(notebook):
-    return next(lesson.edition for lesson in LESSONS if lesson.stem == notebook.stem)
-
 
 def test_errors_are_stored_exactly_where_they_are_meant(notebook):
     meant = "Unsolved" if second_edition(notebook) else "NotImplementedError"
