@@ -34,7 +34,8 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
     by one (False). resume: an interrupted Run of the same call. checkpoint: a folder in which the run is kept at each look; the same
     call goes on from it, in another process too. watch: callables that get the Run at each look (every ``recipe.check_every`` steps), such as
     those of ``training.callbacks``; one that returns "stop" ends the training. processes: how many share a stack between them on a processor
-    ("auto": see ``processes_for``; the same numbers but for their last digits).
+    ("auto": see ``processes_for``; the same numbers but for their last digits, and with
+    ``precision="bf16"`` for what it rounds).
     Raises InputError for arguments that do not fit, and Diverged.
     """
     recipe = recipe or Recipe()
@@ -92,6 +93,9 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
         if not isinstance(resume, Run) or resume.plan is None:
             raise InputError(f"resume must be a run of the same call, but {type(resume).__name__} was given.")
         refuse_another(resume.plan, signed, "the run given")
+        torn = [run.torn for run in (resume.parts or [resume]) if run.torn]
+        if torn:
+            raise InputError(f"resume must be a run that can go on, but {torn[0]}; a checkpoint keeps what was there at the last look.")
     kept = Checkpoint(checkpoint, signed) if checkpoint is not None else None
     everyone = list(range(len(lanes)))
     stacks = [([i], [g]) for i in everyone for g in range(len(groups))] if why else [(everyone, list(range(len(groups))))]

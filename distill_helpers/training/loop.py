@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -10,9 +10,10 @@ from torch.func import vmap
 from torch.utils._pytree import tree_map
 
 from distill_helpers.checks import InputError
-from distill_helpers.data.seeded import generator_states
+from distill_helpers.data.seeded import draws
 from distill_helpers.models.outputs import outputs_of
 from distill_helpers.strategies.contract import Batch, Strategy, Task
+from distill_helpers.strategies.contract.feature_tools import remembered_products
 from distill_helpers.strategies.contract.schedule import with_numbers
 from distill_helpers.training.asked import AskedTeacher, Counter
 from distill_helpers.training.device import precision_context, synchronize
@@ -123,10 +124,14 @@ class Loop:
         every, good = self.recipe.check_every, self.fleet.snapshot()
         synchronize(self.device)
         begun = time.perf_counter()
-        with Interruptible() as interrupt:
+        with Interruptible() as interrupt, remembered_products():
             while run.step < self.end and not interrupt.stopped and not run.stopped:
-                until = min(self.end, (run.step // every + 1) * every)
-                block = self.advance(until, interrupt)
+                until, first = min(self.end, (run.step // every + 1) * every), run.step
+                try:
+                    block = self.advance(until, interrupt)
+                except BaseException as error:
+                    self.undo(good, first, f"{type(error).__name__} ended it within a step")
+                    raise
                 if run.step == until:
                     good = self.look(block, good)
                     run.seconds, begun = run.seconds + time.perf_counter() - begun, time.perf_counter()
@@ -149,6 +154,13 @@ class Loop:
             pending.append(self.one_step(self.run.step))
             self.run.step += 1
         return self.block(pending)
+
+    def undo(self, good, step: int, why: str):
+        """Go back to the weights of the last look, step ``step``; the run cannot be taken up again, since its optimisers have gone on."""
+        run = self.run
+        run.torn, run.step, run.optimizers = why, step, None
+        with suppress(RuntimeError):  # a device that has failed; the error that is on its way says so
+            self.fleet.restore(good)
 
     def collect(self):
         """Have all that a checkpoint holds at hand."""
@@ -263,9 +275,16 @@ class Loop:
 
     def first_call(self, key, stage: Stage, mine, given):
         """The first call of a loss, which shows whether it can be mapped, and whether it draws random numbers of its own."""
-        before = generator_states()
+        call = lambda: self.calls[key](mine, given, stage.numbers)
+        if self.work.random_student or self.recipe.compile:
+            return call()
+
+        def once():
+            self.asked[key].live = 0
+            return call()
+
         try:
-            terms = self.calls[key](mine, given, stage.numbers)
+            drew, terms = draws(once, self.device)
         except RuntimeError as error:
             if "randomness" in str(error):
                 raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that a "
@@ -274,7 +293,7 @@ class Loop:
                 raise InputError(f"the loss of {stage.strategy.name}, or the live teacher, cannot be mapped over students: {error} Give "
                                  f"stack=False.") from error  # fmt: skip
             raise
-        if not self.work.random_student and not self.recipe.compile and before != generator_states():
+        if drew:
             raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that they "
                              f"follow from the seed.")  # fmt: skip
         return terms
@@ -416,9 +435,7 @@ class Loop:
             else:
                 student = int((~healthy).nonzero()[0])
                 what, when = "weights became NaN or infinite while the loss was finite", first + steps - 1
-            self.fleet.restore(good)
-            run.step = first
-            run.optimizers = None  # their moments have seen the fault
+            self.undo(good, first, "it diverged")
             raise Diverged(
                 f"{run.names[student]}, seed {run.seeds[student]}: {what} at step {when}. The weights of step {first} are kept in .run; "
                 f"try a lower lr than {self.recipe.lr:g}, or clip_norm.",

@@ -1,5 +1,7 @@
 """What the strategies on features share: which features stand beside which, projectors, and the geometry of a batch."""
 
+import contextlib
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -114,18 +116,23 @@ def frozen_products(x: Tensor) -> Tensor:
 
 
 class FrozenProducts(torch.autograd.Function):
-    """x xᵀ of features [..., B, D] through which nothing is learnt, remembered until others are asked about."""
+    """x xᵀ of features [..., B, D] through which nothing is learnt, remembered until others are asked about, or the training ends."""
 
-    last: tuple = (None, None, None)
+    last: tuple | None = None  # (features, their version, precision, products, their version)
 
     @staticmethod
     def forward(x):
-        known, version, found = FrozenProducts.last
-        if known is None or not _same_memory(known, x) or version != x._version:
+        if x.is_inference():  # such tensors have no version
+            return x @ x.mT
+        kind, kept = x.device.type, FrozenProducts.last
+        precision = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind)
+        if kept is None or not _same_memory(kept[0], x) or kept[1:3] != (x._version, precision) or kept[3]._version != kept[4]:
             found = x @ x.mT
+            if found.is_inference():
+                return found
             # the features are held as well, so that their memory is not given to others meanwhile
-            FrozenProducts.last = (x.detach(), x._version, found)
-        return found
+            kept = FrozenProducts.last = (x.detach(), x._version, precision, found, found._version)
+        return kept[3]
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -134,6 +141,15 @@ class FrozenProducts(torch.autograd.Function):
     @staticmethod
     def vmap(info, in_dims, x):
         return FrozenProducts.apply(x.movedim(in_dims[0], 0)), 0
+
+
+@contextlib.contextmanager
+def remembered_products():
+    """What ``frozen_products`` remembers is forgotten at the end of the block."""
+    try:
+        yield
+    finally:
+        FrozenProducts.last = None
 
 
 def _same_memory(a: Tensor, b: Tensor) -> bool:
