@@ -24,7 +24,8 @@ from distill_helpers.training.callbacks import Curve
 from distill_helpers.training.loop import Group, Lane, Stage, Work
 from distill_helpers.training.proof import draws_random_numbers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share a stack on Linux alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux" or torch.accelerator.is_available(), reason="processes share a stack on Linux alone, and "
+                                "where no accelerator is")  # fmt: skip
 
 RECIPE = Recipe(steps=30, batch_size=8, lr=1e-2, check_every=5)
 CALL = dict(seeds=range(4), recipe=RECIPE)
