@@ -65,8 +65,8 @@ def sizes(**values) -> None:
 
 
 def one_of(name: str, value, allowed) -> None:
-    """Raise unless value is one of allowed."""
-    if value not in allowed:
+    """Raise unless value is one of allowed; True is not 1, nor False 0."""
+    if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed):
         raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, but {value!r} was given.")
 
 

@@ -17,7 +17,7 @@ from distill_helpers.strategies.contract.schedule import Grid, Stages
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training import plan as planning
 from distill_helpers.training.device import allow_fast_matmul, pick_device
-from distill_helpers.training.distill import trained
+from distill_helpers.training.distill import trained, why_not_mapped
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.loop import Group, Loop, Work
 from distill_helpers.training.proof import check_alike, float_type, proved, sample_of, why_not_stacked
@@ -188,21 +188,29 @@ def compare(student, teacher, data, arms: dict, *, test, replicates=8, labelled:
     base, taught = (None, None) if not needy else _teachers(teacher, drawn, pool, plans, device, stack, folder, progress, processes)
     if taught is not None and taught.interrupted:
         raise KeyboardInterrupt("stopped while the teachers were trained; with checkpoint= the same call goes on from there")
-    alone = stack is False or bool(why_not_stacked(modules[0], pool))
+    why = "stack=False was given" if stack is False else why_not_stacked(modules[0], pool)
     runs, where, costs, interrupted = [], {}, {}, False
     local = lanes[0].rows is not None
     staged = {name: planning.stages_of(plan, base, pool, out, local) for name, (plan, _) in plans.items()}
-    reach = {name: () if alone else _reached(staged[name], lanes[0], modules[0], pool, out, plans[name][1], device) for name in plans}
-    for number, names in enumerate(_panels(plans, reach)):
-        mine = plans[names[0]][1]
-        groups, order = _groups(names, plans, staged, modules[0], pool, base, out, device, alone)
+
+    def arranged(alone):
+        reach = {name: () if alone else _reached(staged[name], lanes[0], modules[0], pool, out, plans[name][1], device) for name in plans}
+        return [_groups(names, plans, staged, modules[0], pool, base, out, device, alone) for names in _panels(plans, reach)]
+
+    panels = arranged(bool(why))
+    if not why:
+        tried = (why_not_mapped(modules, lanes, groups, pool, out, plans[order[0]][1], device) for groups, order in panels)
+        why = next(filter(None, tried), "")
+        panels = arranged(True) if why else panels
+    for number, (groups, order) in enumerate(panels):
+        mine = plans[order[0]][1]
         labels = [f"{name}" for _ in lanes for name in order]
-        run = trained(modules, lanes, groups, labels, pool, out, mine, device, stack=stack, resume=None,
+        run = trained(modules, lanes, groups, labels, pool, out, mine, device, stack=stack, why=why, resume=None,
                       checkpoint=None if folder is None else folder / f"panel-{number}", watch=watch, progress=progress, teachers=base,
                       strategies=[plans[name][0] for name in order], new_watch=number == 0, processes=processes)  # fmt: skip
         runs.append(run)
         where |= {name: (run, place, len(order)) for place, name in enumerate(order)}
-        costs |= _costs(order, groups, run, mine, len(lanes))
+        costs |= _costs(order, groups, run, mine, lanes, pool.views)
         if run.interrupted:
             interrupted = True
             break
@@ -367,7 +375,7 @@ def _groups(names, plans, staged, module, pool, teachers, out, device, alone: bo
             home.append(name)
     groups, first = [], 0
     for kind in kinds:
-        stages = staged[kind[0]]
+        stages = [replace(stage) for stage in staged[kind[0]]]
         if len(kind) > 1:
             varying = Grid([plans[n][0][0][0] for n in kind]).varying
             stages[0].numbers = {what: torch.tensor([float(v) for v in values], device=device, dtype=float_type(module))
@@ -400,13 +408,15 @@ def _one_kind(plans) -> bool:
     return all(name in MAPPED and all(v > 0 for v in values) for name, values in grid.varying.items())
 
 
-def _costs(order, groups, run, recipe, lanes: int) -> dict[str, dict]:
+def _costs(order, groups, run, recipe, lanes: list, views: int) -> dict[str, dict]:
+    """views: of the pool. A student that sees some of them would alone need the teacher's answers to those."""
+    looked_at = sum(lane.views[1] if lane.views else views for lane in lanes) / (views * len(lanes))
     costs, parts, place = {}, run.parts or [run], 0
     for number, group in enumerate(groups):
         # a table that all lanes share is what one of them alone would need as well
         shared = {id(s.teachers[0]): s.teachers[0].table_evaluations for s in group.stages if len(s.teachers) == 1}
         own_tables = {id(t): t.table_evaluations for s in group.stages if len(s.teachers) > 1 for t in s.teachers}
-        table = sum(shared.values()) + sum(own_tables.values()) // lanes
+        table = round((sum(shared.values()) + sum(own_tables.values()) / len(lanes)) * looked_at)
         # one by one, the parts stand lane by lane and group by group; in one stack all are in the same part
         part = parts[number] if run.parts else parts[0]
         live = part.live_evaluations.get(0 if run.parts else group.first, 0)

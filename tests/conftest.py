@@ -11,6 +11,7 @@ import torch
 
 from distill_helpers.data import ImageSet
 from distill_helpers.models import BigMLP
+from distill_helpers.training.by_value import described
 
 os.environ.setdefault("DISTILL_UNATTENDED", "1")
 pytest.register_assert_rewrite("mutation", "stand_ins")
@@ -53,3 +54,12 @@ def toy_images() -> ImageSet:
 def toy_teacher() -> BigMLP:
     torch.manual_seed(7)
     return BigMLP(64, 32, 2, 5)
+
+
+@pytest.fixture(autouse=True)
+def shared_things_stay_as_they_are(request):
+    """A test that changes what all tests of a session share is itself the one that fails."""
+    shared = [request.getfixturevalue(name) for name in ("toy_teacher", "toy_images") if name in request.fixturenames]
+    before = [described(thing) for thing in shared]
+    yield
+    assert [described(thing) for thing in shared] == before, "this test has changed a fixture that others share; give it a copy"

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import sysconfig
 import types
 
 import numpy as np
@@ -12,10 +13,13 @@ from torch import nn
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.training.identity import identity
 
+INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
 
 def described(thing) -> str:
     """A text that is equal for equal values: numbers, words, containers, tensors by their bytes, modules by structure, code and weights,
-    dataclasses by their fields, functions by their code and what they enclose, other objects by class and attributes.
+    dataclasses by their fields, functions by their code and what they enclose, other objects by class and attributes. Functions and plain
+    values that code names among its module's globals count too, and what those name; those of installed packages do not.
     """
     return _described(thing, ())
 
@@ -49,7 +53,7 @@ def _described(thing, above: tuple) -> str:
         return f"method {_described(thing.__func__, inside)} of {_described(thing.__self__, inside)}"
     if isinstance(thing, types.FunctionType):
         enclosed = [cell.cell_contents for cell in thing.__closure__ or ()]
-        return f"function {_code(thing.__code__)} {_described((thing.__defaults__, thing.__kwdefaults__, enclosed), inside)}"
+        return f"function {_code(thing.__code__)} {_described((thing.__defaults__, thing.__kwdefaults__, enclosed), inside)}{_named(thing)}"
     if isinstance(thing, type):
         return f"class {thing.__module__}.{thing.__qualname__}"
     if dataclasses.is_dataclass(thing):
@@ -72,6 +76,30 @@ def _code(code: types.CodeType) -> str:
     return digest.hexdigest()[:16]
 
 
+def _named(function: types.FunctionType, seen: set | None = None) -> str:
+    """What a function names among its module's globals: plain values, and the code of the reader's own functions, theirs included."""
+    seen = {id(function.__code__)} if seen is None else seen
+    found = []
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        if isinstance(value, (bool, int, float, str)):
+            found.append(f"{name}={value!r}")
+        elif isinstance(value, types.FunctionType) and id(value.__code__) not in seen and not _installed(value.__code__.co_filename):
+            seen.add(id(value.__code__))
+            found.append(f"{name}={_code(value.__code__)}{_named(value, seen)}")
+    return f" naming {found}" if found else ""
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names of globals and attributes that code and the functions in it use."""
+    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _installed(file: str) -> bool:
+    return any(file.startswith(place) for place in INSTALLED)
+
+
 def _methods(kind: type) -> str:
     """A hash of the code of a class's own methods and those it inherits, without torch's and the language's."""
     digest = hashlib.sha256()
@@ -81,5 +109,5 @@ def _methods(kind: type) -> str:
         for name, value in sorted(vars(base).items()):
             function = value.fget if isinstance(value, property) else value
             if isinstance(function, types.FunctionType):
-                digest.update(f"{base.__qualname__}.{name} {_code(function.__code__)}".encode())
+                digest.update(f"{base.__qualname__}.{name} {_code(function.__code__)}{_named(function)}".encode())
     return digest.hexdigest()[:16]

@@ -12,7 +12,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.training.files import read_json, read_tensors, write_json, write_tensors
 from distill_helpers.training.run import Run
 
-KEPT = ("step", "seconds", "teacher_evaluations", "stopped", "interrupted", "threads")
+KEPT = ("step", "seconds", "teacher_evaluations", "stopped", "stopped_by", "interrupted", "threads")
 
 
 class Checkpoint:
@@ -82,7 +82,8 @@ class Checkpoint:
         run.history = {name.removeprefix("history/"): t for name, t in tensors.items() if name.startswith("history/")}
         run.healthy = tensors["healthy"]
         for name in KEPT:
-            setattr(run, name, meta[name])
+            if name in meta:
+                setattr(run, name, meta[name])
         run.live_evaluations = {int(k): v for k, v in meta["live_evaluations"].items()}
         for place, watcher in enumerate(watchers):
             if hasattr(watcher, "load") and str(place) in meta["watchers"]:

@@ -6,6 +6,8 @@ import torch
 
 from distill_helpers.checks import InputError
 
+_quiet = 0  # blocks of quiet_maps that stand open
+
 
 def pick_device(device="auto") -> torch.device:
     """The device asked for, or the best one there is: CUDA, then MPS, then CPU.
@@ -43,6 +45,20 @@ def allow_fast_matmul(device: torch.device):
     """TF32 matrix products on GPUs that have them; no effect elsewhere."""
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
+
+
+@contextlib.contextmanager
+def quiet_maps():
+    """torch does not warn inside the block that it maps an operation row by row: slower, and right."""
+    global _quiet
+    say = getattr(torch._C._functorch, "_set_vmap_fallback_warning_enabled", lambda wanted: None)
+    _quiet += 1
+    say(False)
+    try:
+        yield
+    finally:
+        _quiet -= 1
+        say(_quiet == 0)
 
 
 @contextlib.contextmanager

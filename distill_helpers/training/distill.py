@@ -12,9 +12,9 @@ from distill_helpers.strategies.contract.schedule import Stages
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.training import plan as planning
 from distill_helpers.training.checkpoint import Checkpoint, refuse_another
-from distill_helpers.training.device import allow_fast_matmul, pick_device
+from distill_helpers.training.device import allow_fast_matmul, pick_device, quiet_maps
 from distill_helpers.training.fleet import Fleet
-from distill_helpers.training.loop import Group, Lane, Loop, Work
+from distill_helpers.training.loop import Group, Lane, Loop, Unmapped, Work, who
 from distill_helpers.training.processes import SharedLoop, processes_for
 from distill_helpers.training.progress import ProgressBar, live_session
 from distill_helpers.training.proof import check_alike, draws_random_numbers, float_type, forward_work, proved, sample_of, why_not_stacked
@@ -60,20 +60,24 @@ def distill(student, teacher, data, strategy, *, seeds=(0,), recipe=None, device
         planning.check_grid(grid, teachers, stages[0], sample_of(pool, kind), out)
         stages[0].numbers = {name: torch.tensor([float(v) for v in values for _ in seeds], device=device, dtype=kind)
                              for name, values in grid.varying.items()}  # fmt: skip
-    names = [(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies for _ in seeds]
+    called = planning.told_apart([(one if isinstance(one, Strategy) else plan[0][0]).name for one in strategies])
+    names = [name for name in called for _ in seeds]
     signed = [s.stages if isinstance(s, Stages) else s for s in strategies]
     return trained(modules, lanes, [Group(stages)], names, pool, out, recipe, device, stack=stack, resume=resume, checkpoint=checkpoint,
                    watch=watch, progress=progress, teachers=teachers, strategies=signed, processes=processes)  # fmt: skip
 
 
+@quiet_maps()
 def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, resume, checkpoint, watch, progress, teachers, strategies,
-            new_watch=True, processes="auto") -> Run:  # fmt: skip
+            new_watch=True, processes="auto", why=None) -> Run:  # fmt: skip
     """The Run of all arms of all lanes, in one stack or one by one, begun or taken up again.
 
     modules: the initial student of each lane. names: one for each student, all arms of the first lane first. new_watch: whether
-    watchers forget what they saw of an earlier run.
+    watchers forget what they saw of an earlier run. why: why they cannot be stacked, or "", where that is known.
     """
-    why = "stack=False was given" if stack is False else why_not_stacked(modules[0], pool)
+    if why is None:
+        why = "stack=False was given" if stack is False else why_not_stacked(modules[0], pool)
+        why = why or why_not_mapped(modules, lanes, groups, pool, out, recipe, device)
     if why and stack is True:
         raise InputError(f"stack=True was given, but the students cannot be trained in one stack: {why}. With stack='auto' they are "
                          f"trained one by one.")  # fmt: skip
@@ -124,7 +128,7 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
                 if not previous:
                     kept.read(number, run, watchers)
                 work.keep = lambda run, number=number: kept.write(number, run, watchers)
-            if run.step < loop.end and not run.stopped:
+            if run.step < loop.end and not (run.stopped and {who(watcher) for watcher in watchers} & set(run.stopped_by)):
                 try:
                     with using_threads(run.threads if count == 1 else torch.get_num_threads()):
                         loop.train()
@@ -139,13 +143,40 @@ def trained(modules, lanes, groups, names, pool, out, recipe, device, *, stack, 
     return parts[0] if len(parts) == 1 else merged(parts)
 
 
+@quiet_maps()
+def why_not_mapped(modules, lanes, groups, pool, out, recipe, device) -> str:
+    """Why the losses of the groups cannot be mapped over students; an empty string where they can. Decided by trying, on two lanes."""
+    if recipe.compile or len(lanes) * sum(group.arms for group in groups) == 1:
+        return ""
+    rows = list(range(min(2, len(lanes))))
+    own = [_part(group, rows, len(lanes), alone=False) for group in groups]
+    names = [""] * (len(lanes) * sum(group.arms for group in groups))
+    run = _new_run(modules, lanes, groups, own, rows, range(len(groups)), names, out, recipe, device, None)
+    loop = Loop(run, run.fleet, Work([lanes[i] for i in rows], own, pool, device, order_seed=lanes[0].seed))
+    teachers = list({id(t): t for group in own for stage in group.stages for t in stage.teachers}.values())
+    asked = [t.live_evaluations for t in teachers]
+    try:
+        seen = loop.seen(0)
+        for begin in {stage.begin for group in own for stage in group.stages}:
+            loop.terms(begin, "loss", own, seen, "step")
+            playing = [group for group in own if group.stage(begin).strategy.opponents]
+            if playing:
+                loop.terms(begin, "opponent_loss", playing, seen, "step")
+    except Unmapped as error:
+        return str(error)
+    finally:
+        for teacher, count in zip(teachers, asked, strict=True):
+            teacher.live_evaluations = count
+    return ""
+
+
 def _part(group: Group, rows: list[int], lanes: int, alone: bool) -> Group:
     """A copy of the group of its own, for all lanes or for one of them."""
 
     def cut(stage):
         if len(rows) == lanes:
             return replace(stage, extras={})
-        numbers = {n: v[rows] for n, v in stage.numbers.items()}
+        numbers = stage.numbers if group.arms > 1 else {n: v[rows] for n, v in stage.numbers.items()}
         return replace(stage, extras={}, numbers=numbers, teachers=[stage.teachers[i] for i in rows] if len(stage.teachers) > 1 else stage.teachers)
 
     return Group([cut(stage) for stage in group.stages], 0 if alone else group.first, group.arms)

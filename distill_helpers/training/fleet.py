@@ -12,6 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from distill_helpers.checks import InputError
 from distill_helpers.models.outputs import Outputs, outputs_of
+from distill_helpers.training.device import quiet_maps
 
 
 class WeightsWanted(Exception):
@@ -119,6 +120,10 @@ class Fleet:
         """
         skeleton = self.skeletons["student"]
         skeleton.eval()
+        with quiet_maps():
+            return self._predict(skeleton, x, chunk)
+
+    def _predict(self, skeleton, x, chunk):
         try:
             state = self.state()["student"]
             kind = next(p.dtype for p in self.params["student"].values() if p.is_floating_point())

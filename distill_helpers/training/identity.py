@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.training.fingerprint import code_hash
 
-_PLAIN = set(vars(nn.Module()))
+_PLAIN = set(vars(nn.Module())) | {"_is_torch_compile"}  # torch.compile marks the module that it wraps
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 

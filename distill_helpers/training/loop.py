@@ -23,7 +23,19 @@ from distill_helpers.training.randomness import data_order, generator_for, seede
 from distill_helpers.training.run import Diverged, Run
 from distill_helpers.training.shared import SharedProducts
 
+
+class Unmapped(InputError):
+    """A loss, or the live teacher in it, cannot be mapped over students; they can be trained one by one."""
+
+
 STOP = "stop"  # what a watcher returns to end the training
+
+
+def who(watcher) -> str:
+    """What a watcher is: its class, or its own name for a function, and its settings that are numbers or words."""
+    kind = watcher if hasattr(watcher, "__qualname__") else type(watcher)
+    plain = {k: v for k, v in getattr(watcher, "__dict__", {}).items() if isinstance(v, (bool, int, float, str))}
+    return f"{kind.__module__}.{kind.__qualname__} {plain}"
 
 
 @dataclass
@@ -170,8 +182,8 @@ class Loop:
         self.check(block, good)
         good = self.fleet.snapshot()
         # every watcher is asked, also after one has said stop
-        if [True for watcher in self.work.watch if watcher(self.run) == STOP]:
-            self.run.stopped = True
+        self.run.stopped_by = [who(watcher) for watcher in self.work.watch if watcher(self.run) == STOP]
+        self.run.stopped = bool(self.run.stopped_by)
         if self.work.keep is not None and self.run.step < self.end:
             self.collect()
             self.work.keep(self.run)
@@ -290,8 +302,8 @@ class Loop:
                 raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that a "
                                  f"student sees the same ones alone and in a stack.") from error  # fmt: skip
             if "vmap" in str(error) or "Batching rule" in str(error):
-                raise InputError(f"the loss of {stage.strategy.name}, or the live teacher, cannot be mapped over students: {error} Give "
-                                 f"stack=False.") from error  # fmt: skip
+                raise Unmapped(f"the loss of {stage.strategy.name}, or the live teacher, cannot be mapped over students: "
+                               f"{str(error).strip().splitlines()[0]}") from error  # fmt: skip
             raise
         if drew:
             raise InputError(f"{stage.strategy.name} draws random numbers in its loss; they must come from its draw(x, generator), so that they "

@@ -31,6 +31,11 @@ def checked_seeds(seeds) -> list[int]:
     return [int(s) for s in seeds]
 
 
+def told_apart(names: list[str]) -> list[str]:
+    """The names, with a number behind each that was there before."""
+    return [name if name not in names[:i] else f"{name} ({names[:i].count(name) + 1})" for i, name in enumerate(names)]
+
+
 def as_pool(data) -> Pool:
     """A pool as it is; an ImageSet as a pool of one view; a torch Dataset or DataLoader by ``from_dataset``."""
     if isinstance(data, ImageSet):

@@ -9,7 +9,7 @@ from torch.func import stack_module_state, vmap
 from distill_helpers.checks import InputError
 from distill_helpers.data.seeded import draws
 from distill_helpers.models.outputs import Outputs, outputs_of
-from distill_helpers.training.device import exact_products
+from distill_helpers.training.device import exact_products, quiet_maps
 from distill_helpers.training.fleet import Fleet
 from distill_helpers.training.randomness import seeded
 
@@ -37,6 +37,9 @@ def proved(module: nn.Module, pool, batch_size: int) -> Outputs:
     """The student's Outputs for a few examples, in evaluation mode, after the proofs. Raises InputError for whatever does not work."""
     if not any(p.requires_grad for p in module.parameters()):
         raise InputError("the model has no trainable parameters.")
+    sparse = [name for name, layer in module.named_modules() if getattr(layer, "sparse", False)]
+    if sparse:
+        raise InputError(f"student must have dense gradients, but its layer {sparse[0]!r} was made with sparse=True; leave that out.")
     x = sample_of(pool, float_type(module))
     out = _answers(module, x.clone())
     check_shapes(out.logits, pool, "student")
@@ -143,6 +146,7 @@ def draws_random_numbers(module: nn.Module, pool) -> bool:
         return draws(lambda: outputs_of(module, x), x.device)[0]
 
 
+@quiet_maps()
 @exact_products()
 def why_not_stacked(module: nn.Module, pool) -> str:
     """Why students like this one cannot be trained in one stack; an empty string where they can.

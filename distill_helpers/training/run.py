@@ -25,9 +25,9 @@ class Run:
     seeds, names: one entry a student; a Grid lists all seeds of its first strategy, then of its second, ...
     history: {term: [steps, students]} on the CPU; a student that was not trained so far has NaN there. seconds: wall clock of the
     loop. teacher_evaluations: inputs that the teacher was asked about in this run, to fill tables and live. extra_parameters: numbers in
-    declared extras, of one student. interrupted: Ctrl-C ended it. stopped: a watcher ended it. parts: where the students could not be
-    stacked, the run of each; ``why_alone`` says why they could not. threads: of the processor, on which the run was made. torn: why an
-    error left it without a state to go on from; empty where there is one.
+    declared extras, of one student. interrupted: Ctrl-C ended it. stopped: a watcher ended it, one of ``stopped_by``. parts: where the
+    students could not be stacked, the run of each; ``why_alone`` says why they could not. threads: of the processor, on which the run was
+    made. torn: why an error left it without a state to go on from; empty where there is one.
     """
 
     seeds: list[int]
@@ -52,6 +52,7 @@ class Run:
     extra_of_groups: list[int] = field(default_factory=list, repr=False)
     extras: list = field(default_factory=list, repr=False)
     torn: str = ""
+    stopped_by: list[str] = field(default_factory=list, repr=False)
 
     def __post_init__(self):
         if self.healthy is None:

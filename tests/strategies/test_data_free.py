@@ -252,8 +252,8 @@ FAULTS = [
     ("conditional_gan", "mean over pixels", ".flatten(1).sum(-1).mean()", ".flatten(1).mean()"),
     ("conditional_gan", "slope of all scores", "lambda x: score(student(x).logits, batch.y).sum()", "lambda x: student(x).logits.sum()"),
     ("conditional_gan", "class forgotten", "logits.gather(-1, y.unsqueeze(-1)).squeeze(-1)", "logits[:, 0]"),
-    ("conditional_gan", "shape not looked at", 'same_shape(student.extra("generator", batch.noise["z"], y), batch.x)',
-     'student.extra("generator", batch.noise["z"], y)'),
+    ("conditional_gan", "shape not looked at", 'same_shape(made_of(student, batch.noise["z"], y), batch.x)',
+     'made_of(student, batch.noise["z"], y)'),
 ]  # fmt: skip
 
 

@@ -36,9 +36,9 @@ def recertify(module_names: list[str], minutes: float = 10.0, workers: int = 1, 
     and versions are those of the recording, or with ``exact``, every digit must be the same; elsewhere a column may differ by the
     module's TOLERANCE. Columns that the module calls VOLATILE are left out. Where everything agrees, all entries of the record are
     certified; where something does not, its kind stays stale, and so do the kinds that were not run; what agreed is certified.
-    Entries whose manifest says that they cannot be made again are never certified. before: a checkout of the code that made the
-    rows. Entries whose code there is the same as here, whatever modules it lies in, are certified by that alone; the slice of the others
-    is run by that code too, here, and the two must give the same digits, whatever machine the rows are from.
+    Entries whose manifest says that they cannot be made again are certified by equal code alone, with ``before``. before: a checkout of the
+    code that made the rows. Entries whose code there is the same as here, whatever modules it lies in, are certified by that alone; the
+    slice of the others is run by that code too, here, and the two must give the same digits, whatever machine the rows are from.
     """
     positive("minutes", minutes)
     whole("workers", workers)

@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from distill_helpers.checks import at_least
 from distill_helpers.strategies.contract import require_class_targets
-from distill_helpers.strategies.data_free.data_free import Generating, same_shape
+from distill_helpers.strategies.data_free.data_free import Generating, made_of, same_shape
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ConditionalGan(Generating):
     def images(self, student, batch):
         """The generator's images, one of each real image's class."""
         y = require_class_targets(batch.y, "ConditionalGan")
-        return same_shape(student.extra("generator", batch.noise["z"], y), batch.x)
+        return same_shape(made_of(student, batch.noise["z"], y), batch.x)
 
     def loss(self, student, teacher, batch):
         made = self.images(student, batch).detach()

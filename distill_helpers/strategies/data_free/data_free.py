@@ -40,7 +40,7 @@ class Generating(Strategy):
 
     def images(self, student, batch) -> Tensor:
         """The generator's images for this step's z, shaped like batch.x."""
-        return same_shape(student.extra("generator", batch.noise["z"]), batch.x)
+        return same_shape(made_of(student, batch.noise["z"]), batch.x)
 
     @property
     def name(self):
@@ -85,6 +85,17 @@ class DataFree(Generating):
             "activation": self.alpha * activation_loss(out.features[self.feature]),
             "entropy": self.beta * entropy_loss(out.logits),
         }
+
+
+def made_of(student, *inputs: Tensor) -> Tensor:
+    """What the generator makes of z [B, latent] and what goes with it. Raises InputError where it cannot take them."""
+    try:
+        return student.extra("generator", *inputs)
+    except (RuntimeError, TypeError, IndexError) as error:
+        if "vmap" in str(error) or "Batching rule" in str(error) or "randomness" in str(error):
+            raise
+        given = " and ".join(str(tuple(t.shape)) for t in inputs)
+        raise InputError(f"generator must take z [B, latent], but it cannot take {given}: {str(error).strip().splitlines()[0]}") from error
 
 
 def same_shape(made: Tensor, x: Tensor) -> Tensor:
