@@ -86,10 +86,11 @@ def run_course(numbers) -> int:
 
 
 def run_texts(numbers) -> int:
-    """Draw the figures in README and the log anew from results/findings.json and results/verdicts.json."""
+    """Draw the figures in README and the log anew from results/findings.json and results/verdicts.json, and the table of strategies."""
+    from distill_helpers.course.strategy_table import refresh_table
     from distill_helpers.course.texts import refresh_pages
 
-    for page in refresh_pages():
+    for page in refresh_pages() + refresh_table():
         print(f"{page.name}: drawn anew")
     return 0
 

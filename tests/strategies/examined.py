@@ -18,6 +18,7 @@ from distill_helpers.strategies import (
     SoftTargets,
     Strategy,
 )
+from distill_helpers.strategies.acronyms import about
 
 SOFT = SoftTargets()
 TWO = ("stage1", "stage2")
@@ -140,6 +141,10 @@ EXCUSED = {"Strategy": "the base of all"}
 
 def classes():
     return {name for name in strategies.__all__ if inspect.isclass(getattr(strategies, name)) and issubclass(getattr(strategies, name), Strategy)}
+
+
+# the others say it of themselves: ABOUT = {"examine": {...}} in their files; those that say nothing are built as they are
+EXAMINED |= {name: about(getattr(strategies, name)).get("examine", {}) for name in sorted(classes() - set(EXAMINED) - set(EXCUSED))}
 
 
 def built(name):

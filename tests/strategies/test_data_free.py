@@ -110,9 +110,15 @@ def a_generator_of_other_images_is_named(m):
         m.DataFree(build, 3).loss(Net(TEACHER.logits, made=lambda z: X.flatten(1)), TEACHER, batch(X))
 
 
-@of("data_free")
+@of("generating")
+def images_of_another_shape_are_named(m):
+    with pytest.raises(InputError, match=r"generator must make images of shape \(2, 1, 1, 1\), but it made \(2, 1\)"):
+        m.Generating(build, 3).images(Net(TEACHER.logits, made=lambda z: X.flatten(1)), batch(X))
+
+
+@of("generating")
 def random_numbers_are_normal_and_repeatable(m):
-    strategy, x = m.DataFree(build, 50), torch.zeros(400, 1, 2, 2)
+    strategy, x = m.Generating(build, 50), torch.zeros(400, 1, 2, 2)
     z = strategy.draw(x, torch.Generator().manual_seed(3))["z"]
     assert z.shape == (400, 50) and abs(z.mean()) < 0.03 and abs(z.std() - 1) < 0.03
     assert torch.equal(z, strategy.draw(x, torch.Generator().manual_seed(3))["z"])
@@ -232,8 +238,8 @@ FAULTS = [
     ("data_free", "alpha and beta swapped", "self.beta * entropy_loss", "self.alpha * entropy_loss"),
     ("data_free", "one-hot weight forgotten", "self.one_hot * one_hot_loss", "one_hot_loss"),
     ("data_free", "generator cut off", "teacher.live(self.images(student, batch))", "teacher.live(self.images(student, batch).detach())"),
-    ("data_free", "even numbers", "torch.randn(len(x)", "torch.rand(len(x)"),
-    ("data_free", "shape not looked at", "if made.shape != x.shape", "if False"),
+    ("generating", "even numbers", "torch.randn(len(x)", "torch.rand(len(x)"),
+    ("generating", "shape not looked at", "if made.shape != x.shape", "if False"),
     ("data_free_adversarial", "generator helps", "else -found", "else found"),
     ("data_free_adversarial", "signed difference", ".abs().mean()", ".mean()"),
     ("data_free_adversarial", "squares", ".abs().mean()", ".square().mean()"),

@@ -178,7 +178,7 @@ def inner_is_kept_and_the_student_asked_once(m):
     assert m.Adversarial(HardLabels()).signals == ("labels", "outputs") and m.Adversarial().signals == ("outputs",)
 
 
-@of("discriminator")
+@of("watched")
 def watching_changes_nothing(m):
     w = rows([2], [-1])
     s, t = ((random(seed, 50, 2) + rows([shift, 0])).requires_grad_() for seed, shift in ((1, -1), (2, 1)))
@@ -267,8 +267,8 @@ FAULTS = [
     ("discriminator", "penalty weight missing", "self.gradient_penalty * self.slope", "self.slope"),
     ("discriminator", "critic guesses one side", " + cross_entropy(theirs[:, 1:], y, batch.task)", ""),
     ("discriminator", "guess without weight", "self.weight * cross_entropy(rows", "cross_entropy(rows"),
-    ("discriminator", "watching trains the critic's loss", "answers.detach(), batch).detach()", "answers, batch)"),
-    ("discriminator", "told apart turned", "scores[0][:, 0] < 0", "scores[0][:, 0] > 0"),
+    ("watched", "watching trains the critic's loss", "answers.detach(), batch).detach()", "answers, batch)"),
+    ("watched", "told apart turned", "scores[0][:, 0] < 0", "scores[0][:, 0] > 0"),
     ("critic", "image ignored", "scores[..., :1] + fits", "scores[..., :1]"),
     ("critic", "guesses see the image", "scores[..., :1] + fits, scores[..., 1:]", "scores[..., :1] + fits, scores[..., 1:] + fits"),
     ("critic", "a linear critic", "F.leaky_relu(self.answer(answers), 0.2)", "self.answer(answers)"),

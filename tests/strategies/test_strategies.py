@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from distill_helpers.models.outputs import FeatureDict, Outputs
-from distill_helpers.strategies import Batch, HardLabels, LabelSmoothing, SoftTargets
+from distill_helpers.strategies import Batch, HardLabels, LabelSmoothing, RandomTeacher, ShuffledTeacher, SoftTargets
 from distill_helpers.strategies.contract import divergences
-from distill_helpers.strategies.controls import controls
-from distill_helpers.strategies.controls.controls import derangement
+from distill_helpers.strategies.controls.shuffled_teacher import derangement
 from distill_helpers.strategies.outputs import soft_targets
 
 LN = math.log
@@ -151,13 +150,13 @@ def test_shuffled_and_random_teachers(toy_images, toy_teacher):
     from distill_helpers.training import Teacher
 
     teacher = Teacher(toy_teacher).over(make_views(toy_images, 2, 1))
-    shuffled = controls.ShuffledTeacher(SoftTargets()).prepare_teacher(teacher)
+    shuffled = ShuffledTeacher(SoftTargets()).prepare_teacher(teacher)
     assert not torch.equal(shuffled.table.logits, teacher.table.logits)
     torch.testing.assert_close(shuffled.table.logits.sum(1), teacher.table.logits.sum(1), atol=1e-4, rtol=1e-4)
-    inside = controls.ShuffledTeacher(SoftTargets(), "class").prepare_teacher(teacher)
+    inside = ShuffledTeacher(SoftTargets(), "class").prepare_teacher(teacher)
     assert torch.equal(inside.table.logits[0].argmax(-1), teacher.table.logits[0].argmax(-1))
-    untrained = controls.RandomTeacher(SoftTargets()).prepare_teacher(teacher)
+    untrained = RandomTeacher(SoftTargets()).prepare_teacher(teacher)
     assert [p.shape for p in untrained.module.parameters()] == [p.shape for p in teacher.module.parameters()]
     assert (untrained.table.logits - teacher.table.logits).abs().max() > 0.1
-    again = controls.RandomTeacher(SoftTargets()).prepare_teacher(teacher)
+    again = RandomTeacher(SoftTargets()).prepare_teacher(teacher)
     assert torch.equal(untrained.table.logits, again.table.logits)

@@ -19,12 +19,14 @@ from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, n
 from distill_helpers.strategies.contract.schedule import Grid, Stages
 from distill_helpers.strategies.features import activation_boundaries, attention_transfer, factor_transfer, fitnets, fsp, nst, vid
 from distill_helpers.strategies.features.activation_boundaries import ActivationBoundaries
-from distill_helpers.strategies.features.attention_transfer import AttentionTransfer, GradientAttention
+from distill_helpers.strategies.features.attention_transfer import AttentionTransfer
 from distill_helpers.strategies.features.factor_transfer import FactorTransfer, factor_of
 from distill_helpers.strategies.features.fitnets import FitNets
 from distill_helpers.strategies.features.fsp import FlowOfSolution
 from distill_helpers.strategies.features.nst import NeuronSelectivity
 from distill_helpers.strategies.features.vid import Variance, VariationalInformation
+from distill_helpers.strategies.gradients import gradient_attention
+from distill_helpers.strategies.gradients.gradient_attention import GradientAttention
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets
 from distill_helpers.strategies.relations import crd, pkt, rkd
 from distill_helpers.strategies.relations import similarity_preserving as sp
@@ -429,7 +431,7 @@ TURNED = {
     "teacher not held still": lambda self, a, b: live_pairs(self, a, b),
 }
 PKT, PKT_ROWS, VID, NST, FSP = pkt.neighbour_divergence, pkt.neighbours, vid.negative_log_likelihood, nst.squared_mmd, fsp.flow
-FACTORS, BOUNDARY, CRD, SLOPE = FactorTransfer.factors, activation_boundaries.boundary_loss, crd.contrast, attention_transfer.input_gradient
+FACTORS, BOUNDARY, CRD, SLOPE = FactorTransfer.factors, activation_boundaries.boundary_loss, crd.contrast, gradient_attention.input_gradient
 
 
 def widen(variance, target):
@@ -549,12 +551,12 @@ FAULTS = {
         "N/M missing": (crd, "contrast", lambda s, t, temperature: bare_contrast(s, t, temperature)),
     },
     "gradient": {
-        "gradient of the mean": (attention_transfer, "input_gradient", lambda m, x, y: SLOPE(m, x, y) / len(x)),
-        "gradient of the logits": (attention_transfer, "input_gradient",
+        "gradient of the mean": (gradient_attention, "input_gradient", lambda m, x, y: SLOPE(m, x, y) / len(x)),
+        "gradient of the logits": (gradient_attention, "input_gradient",
                                    lambda m, x, y: torch.func.grad(lambda z: m(z).logits.sum())(x)),
-        "sign only": (attention_transfer, "input_gradient", lambda m, x, y: SLOPE(m, x, y).sign()),
-        "labels of the neighbour": (attention_transfer, "input_gradient", lambda m, x, y: SLOPE(m, x, y.roll(1))),
-        "held still": (attention_transfer, "input_gradient", lambda m, x, y: SLOPE(m, x, y).detach()),
+        "sign only": (gradient_attention, "input_gradient", lambda m, x, y: SLOPE(m, x, y).sign()),
+        "labels of the neighbour": (gradient_attention, "input_gradient", lambda m, x, y: SLOPE(m, x, y.roll(1))),
+        "held still": (gradient_attention, "input_gradient", lambda m, x, y: SLOPE(m, x, y).detach()),
     },
 }  # fmt: skip
 PLANTED = [(kind, *fault) for kind, faults in FAULTS.items() for fault in faults.items()]

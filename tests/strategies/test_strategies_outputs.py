@@ -19,19 +19,22 @@ from distill_helpers.models import BigMLP
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.divergences import kl_from_logits
 from distill_helpers.strategies.contract.schedule import Grid
-from distill_helpers.strategies.outputs.born_again import BornAgain, PermutedDarkKnowledge
+from distill_helpers.strategies.outputs.annealing import AnnealingDistillation
+from distill_helpers.strategies.outputs.born_again import BornAgain
 from distill_helpers.strategies.outputs.dist import RelationalMatching
 from distill_helpers.strategies.outputs.dkd import DecoupledDistillation
 from distill_helpers.strategies.outputs.dropout_distillation import DropoutDistillation
 from distill_helpers.strategies.outputs.function_matching import FunctionMatching
 from distill_helpers.strategies.outputs.logit_standardisation import StandardisedTargets
 from distill_helpers.strategies.outputs.noisy_teacher import NoisyTeacher
-from distill_helpers.strategies.outputs.scheduled_temperature import AnnealingDistillation, ScheduledTemperature
+from distill_helpers.strategies.outputs.permuted_dark_knowledge import PermutedDarkKnowledge
+from distill_helpers.strategies.outputs.scheduled_temperature import ScheduledTemperature
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets
 from distill_helpers.strategies.outputs.teacher_assistant import DenselyGuided
 from distill_helpers.strategies.robust.additive_margin import AdditiveMargin
 from distill_helpers.strategies.robust.marginal_loss import MarginalLoss
-from distill_helpers.strategies.robust.mixup import Mixup, MixupDistillation
+from distill_helpers.strategies.robust.mixup import Mixup
+from distill_helpers.strategies.robust.mixup_distillation import MixupDistillation
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.strategies.without_teacher.mutual_learning import MutualLearning
 from distill_helpers.strategies.without_teacher.teacher_free import TeacherFree
@@ -189,7 +192,7 @@ def born_again_by_hand(m):
     same(found["hard"], 0.5 * LN(4))
 
 
-@of("born_again")
+@of("permuted_dark_knowledge")
 def permuted_by_hand(m):
     strategy = m.PermutedDarkKnowledge(classes=4)
     t, keys = rows([3, 1, 2, 0], [1, 3, 2, 0]), rows([0.9, 0.1, 0.3, 0.2], [0.9, 0.5, 0.1, 0.2])
@@ -199,7 +202,7 @@ def permuted_by_hand(m):
     same(terms(strategy, s, t, noise={"keys": keys})["soft"], kl_from_logits(wanted, s))
 
 
-@of("born_again")
+@of("permuted_dark_knowledge")
 def permuted_keeps_the_first_choice_and_all_values(m):
     strategy, t = m.PermutedDarkKnowledge(classes=4), random_logits(2, 1).expand(3000, 4)
     out = strategy.targets(t, strategy.draw(t, torch.Generator().manual_seed(0)))
@@ -209,7 +212,7 @@ def permuted_keeps_the_first_choice_and_all_values(m):
     assert len(found) == 6 and counts.min() > 400  # all orders of the other three, equally often
 
 
-@of("born_again")
+@of("confidence_weighted")
 def confidence_by_hand(m):
     """The teacher's largest probabilities 3/4 and 1/2 become weights 0.6 and 0.4."""
     s, t = torch.cat([2 * THREE, HALF]), torch.cat([-THREE, HALF])
@@ -264,7 +267,7 @@ def scheduled_is_soft_targets_at_each_moment(m):
             same(found[name], wanted[name])
 
 
-@of("scheduled_temperature")
+@of("annealing")
 def annealing_by_hand(m):
     """Φ is 1/4, 2/4, 3/4, 1 in the four quarters; at the end the student should have the teacher's logits."""
     s, t = rows([1.0, 0.0], [0.0, 0.0]), rows([4.0, 8.0], [0.0, 4.0])
@@ -356,13 +359,18 @@ BLEND = {"share": torch.tensor(0.25, dtype=torch.double), "order": torch.tensor(
 PAIR = rows([4 * LN(3), 0], [0, 0])  # blends to (ln 3, 0) and (3 ln 3, 0): odds 3 and 27
 
 
+MIXED = (0.25 * LN(4 / 3) + 0.75 * LN(4) + 0.25 * LN(28) + 0.75 * LN(28 / 27)) / 2
+
+
 @of("mixup")
 def mixup_by_hand(m):
-    found = terms(m.Mixup(), lambda x: x, None, [0, 1], BLEND, x=PAIR)
-    first, second = 0.25 * LN(4 / 3) + 0.75 * LN(4), 0.25 * LN(28) + 0.75 * LN(28 / 27)
-    same(found["mixed"], (first + second) / 2)
+    same(terms(m.Mixup(), lambda x: x, None, [0, 1], BLEND, x=PAIR)["mixed"], MIXED)
+
+
+@of("mixup_distillation")
+def mixup_distillation_by_hand(m):
     both = terms(m.MixupDistillation(0.2, 2.0, 0.25), lambda x: x, lambda x: 0 * x, [0, 1], BLEND, x=PAIR)
-    same(both["hard"], 0.75 * (first + second) / 2)
+    same(both["hard"], 0.75 * MIXED)
     blended = rows([LN(3), 0], [3 * LN(3), 0])
     same(both["soft"], 0.25 * 4 * kl_from_logits(0 * blended, blended, 2.0))
 
@@ -379,7 +387,7 @@ def mixup_draws_a_beta(m):
     assert len({tuple(d["order"].tolist()) for d in draws}) > 100
 
 
-@of("mixup")
+@of("mixup_distillation")
 def mixup_teacher_sees_the_students_blend(m):
     student, teacher = Net(lambda x: x), Net(lambda x: 2 * x)
     terms(m.MixupDistillation(), student, teacher, [0, 1], BLEND, x=PAIR)
@@ -459,6 +467,15 @@ def marginal_asks_the_student_once_and_passes_the_rest_on(m):
     assert m.MarginalLoss(SoftTargets()).needs_teacher and not m.MarginalLoss().needs_teacher
     assert m.MarginalLoss(SoftTargets(4.0, 1.0)).needs_labels
     assert set(m.MarginalLoss(SoftTargets()).signals) == {"labels", "outputs", "features"}
+
+
+@of("remembered")
+def a_remembered_student_is_asked_once(m):
+    net = Net(lambda x: 2 * x, peer=lambda x: x.sum() + 5)
+    x = rows([1, 2], [3, 4])
+    once = m.Remembered(net, x)
+    assert torch.equal(once(x).logits, 2 * x) and torch.equal(once(x + 1).logits, 2 * x + 2) and once.extra("peer", x) == 15
+    assert [v.sum().item() for v in net.seen] == [10, 14]
 
 
 @of("additive_margin")
@@ -557,13 +574,14 @@ FAULTS = [
         "kl_from_logits(s, self.targets(teacher(batch).logits, batch.noise))",
     ),
     ("born_again", "weight missing", "self.label_weight * cross_entropy", "cross_entropy"),
-    ("born_again", "nothing permuted", "answers.gather(-1, before)", "answers.gather(-1, after)"),
-    ("born_again", "the first choice moves too", 'noise["keys"].masked_fill(first, -1).argsort(-1)', 'noise["keys"].argsort(-1)'),
-    ("born_again", "the last choice is kept", "answers.argmax(-1, keepdim=True)", "answers.argmin(-1, keepdim=True)"),
-    ("born_again", "one permutation for all", "answers.gather(-1, before)", "answers.gather(-1, before[:1].expand_as(before))"),
-    ("born_again", "weights not divided by their sum", "sure / sure.sum() * each", "sure * each"),
-    ("born_again", "the student's confidence", "answers = teacher(batch).logits", "answers = student(batch.x).logits"),
-    ("born_again", "the label's probability for the largest", ".softmax(-1).amax(-1)", ".softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)"),
+    ("permuted_dark_knowledge", "nothing permuted", "answers.gather(-1, before)", "answers.gather(-1, after)"),
+    ("permuted_dark_knowledge", "the first choice moves too", 'noise["keys"].masked_fill(first, -1).argsort(-1)', 'noise["keys"].argsort(-1)'),
+    ("permuted_dark_knowledge", "the last choice is kept", "answers.argmax(-1, keepdim=True)", "answers.argmin(-1, keepdim=True)"),
+    ("permuted_dark_knowledge", "one permutation for all", "answers.gather(-1, before)", "answers.gather(-1, before[:1].expand_as(before))"),
+    ("confidence_weighted", "weights not divided by their sum", "sure / sure.sum() * each", "sure * each"),
+    ("confidence_weighted", "the student's confidence", "answers = teacher(batch).logits", "answers = student(batch.x).logits"),
+    ("confidence_weighted", "the label's probability for the largest", ".softmax(-1).amax(-1)",
+     ".softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)"),
     ("teacher_free", "arguments swapped", "kl_rows(virtual, s, self.temperature)", "kl_rows(s, virtual, self.temperature)"),
     ("teacher_free", "divided by C", "/ (logits.shape[-1] - 1)", "/ logits.shape[-1]"),
     ("teacher_free", "right and wrong mixed up", "torch.where(right, share, (1 - share)", "torch.where(~right, share, (1 - share)"),
@@ -577,13 +595,13 @@ FAULTS = [
     ("scheduled_temperature", "always hot", "now = self.temperature(batch.progress)", "now = self.temperature(0.0)"),
     ("scheduled_temperature", "arguments swapped", "kl_from_logits(t, s, now)", "kl_from_logits(s, t, now)"),
     (
-        "scheduled_temperature",
+        "annealing",
         "the student is annealed",
         "gap = s - scale * t",
         "gap = scale * s - t",
     ),
-    ("scheduled_temperature", "divided by T", "scale = 1 - (temperature - 1) / self.highest", "scale = 1 / temperature"),
-    ("scheduled_temperature", "mean over classes", "gap.square().sum(-1).mean()", "gap.square().mean()"),
+    ("annealing", "divided by T", "scale = 1 - (temperature - 1) / self.highest", "scale = 1 / temperature"),
+    ("annealing", "mean over classes", "gap.square().sum(-1).mean()", "gap.square().mean()"),
     ("noisy_teacher", "noise on the student", "noisy = t * (1 + self.sigma * xi * picked)", "s, noisy = s * (1 + self.sigma * xi * picked), t"),
     ("noisy_teacher", "noise added, not multiplied", "t * (1 + self.sigma * xi * picked)", "t + self.sigma * xi * picked"),
     ("noisy_teacher", "everyone picked", '(batch.noise["pick"] < self.probability)', '(batch.noise["pick"] < 2)'),
@@ -617,12 +635,13 @@ FAULTS = [
         '(1 - share) * batch.x + share * batch.x[batch.noise["order"]]',
     ),
     ("mixup", "labels not mixed", 'cross_entropy(logits, labels[noise["order"]], task)', "cross_entropy(logits, labels, task)"),
-    ("mixup", "T² missing", "self.temperature**2 * kl", "kl"),
-    ("mixup", "arguments swapped", "kl_from_logits(t, s, self.temperature)", "kl_from_logits(s, t, self.temperature)"),
-    ("mixup", "teacher sees the unmixed input", "student(x).logits, teacher.live(x).logits", "student(x).logits, teacher(batch).logits"),
+    ("mixup_distillation", "T² missing", "self.temperature**2 * kl", "kl"),
+    ("mixup_distillation", "arguments swapped", "kl_from_logits(t, s, self.temperature)", "kl_from_logits(s, t, self.temperature)"),
+    ("mixup_distillation", "teacher sees the unmixed input", "student(x).logits, teacher.live(x).logits",
+     "student(x).logits, teacher(batch).logits"),
     ("mixup", "Beta(1, 1) for any alpha", "float(self.alpha)", "1.0"),
     ("mixup", "no partners", "torch.randperm(len(x), generator=generator, device=x.device)", "torch.arange(len(x))"),
-    ("mixup", "hard term at full weight", "(1 - self.weight) * mixed_cross_entropy", "mixed_cross_entropy"),
+    ("mixup_distillation", "hard term at full weight", "(1 - self.weight) * mixed_cross_entropy", "mixed_cross_entropy"),
     ("function_matching", "T² missing", "self.temperature**2 * soft", "soft"),
     (
         "function_matching",
@@ -644,8 +663,8 @@ FAULTS = [
     ("marginal_loss", "hinge missing", "distance)).relu()", "distance))"),
     ("marginal_loss", "weight missing", "self.weight * pairs", "pairs"),
     ("marginal_loss", "inner forgotten", "**self.inner.loss(once, teacher, batch), ", ""),
-    ("marginal_loss", "always the first answer", "self.outputs if x is self.x else self.student(x)", "self.outputs"),
-    ("marginal_loss", "asked twice", "self.outputs if x is self.x else self.student(x)", "self.student(x)"),
+    ("remembered", "always the first answer", "self.outputs if x is self.x else self.student(x)", "self.outputs"),
+    ("remembered", "asked twice", "self.outputs if x is self.x else self.student(x)", "self.student(x)"),
     ("additive_margin", "margin sign wrong", "z - self.margin * right", "z + self.margin * right"),
     ("additive_margin", "margin on the wrong classes", "z - self.margin * right", "z - self.margin * ~right"),
     ("additive_margin", "margin on all classes", "z - self.margin * right", "z - self.margin"),

@@ -17,7 +17,8 @@ from distill_helpers.strategies.contract import Batch, Strategy, Task
 from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits, smoothed_cross_entropy
 from distill_helpers.strategies.contract.schedule import Stages
 from distill_helpers.strategies.contract.wrapper import Wrapper
-from distill_helpers.strategies.critics.discriminator import Adversarial, Alone, Watched
+from distill_helpers.strategies.critics.discriminator import Adversarial, Alone
+from distill_helpers.strategies.critics.watched import Watched
 
 CLASSES = 5
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 3.0, 0.25], dtype=torch.double)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from distill_helpers.checks import InputError
 from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.robust.marginal_loss import Remembered
+from distill_helpers.strategies.contract.remembered import Remembered
 
 
 @dataclass(frozen=True)

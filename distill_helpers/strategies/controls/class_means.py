@@ -8,7 +8,7 @@ from distill_helpers.checks import InputError
 from distill_helpers.strategies.contract import require_class_targets
 from distill_helpers.strategies.contract.label_means import says
 from distill_helpers.strategies.contract.shapes import labels_fit, one_answer_each
-from distill_helpers.strategies.controls.controls import Control
+from distill_helpers.strategies.controls.control import Control
 
 _MEANS = "class means"
 

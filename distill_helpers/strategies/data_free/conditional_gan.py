@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from distill_helpers.checks import at_least
 from distill_helpers.strategies.contract import require_class_targets
-from distill_helpers.strategies.data_free.data_free import Generating, made_of, same_shape
+from distill_helpers.strategies.data_free.generating import Generating, made_of, same_shape
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from distill_helpers.strategies.contract.shapes import same_outputs
-from distill_helpers.strategies.data_free.data_free import Generating
+from distill_helpers.strategies.data_free.generating import Generating
 
 
 @dataclass(frozen=True)

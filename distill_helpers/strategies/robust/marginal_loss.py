@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from distill_helpers.checks import InputError, at_least, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
 from distill_helpers.strategies.contract.label_means import over, plain, says
+from distill_helpers.strategies.contract.remembered import Remembered
 from distill_helpers.strategies.contract.wrapper import Wrapper
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 
@@ -63,16 +64,3 @@ def marginal(embeddings, labels, margin, threshold, task=None):
     said = says(labels, task).to(unit.dtype)
     wanted = other * said * said.unsqueeze(-1)
     return over((each * wanted).sum(), wanted)
-
-
-class Remembered:
-    """A student that is asked about ``x`` only once; everything else goes to the student itself."""
-
-    def __init__(self, student, x):
-        self.student, self.x, self.outputs = student, x, student(x)
-
-    def __call__(self, x):
-        return self.outputs if x is self.x else self.student(x)
-
-    def __getattr__(self, name):
-        return getattr(self.student, name)

@@ -1,13 +1,13 @@
-"""Mixup: learning on blends of two inputs, from labels or from a teacher that sees the same blends."""
+"""Mixup: learning on blends of two inputs, from labels."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from distill_helpers.checks import InputError, fraction, positive
+from distill_helpers.checks import InputError, positive
 from distill_helpers.strategies.contract import Strategy, require_class_targets
-from distill_helpers.strategies.contract.divergences import cross_entropy, kl_from_logits
+from distill_helpers.strategies.contract.divergences import cross_entropy
 from distill_helpers.strategies.contract.shapes import real_inputs
 
 
@@ -38,40 +38,6 @@ class Mixup(Strategy):
         check_shared("alpha", self.alpha)
         y = require_class_targets(batch.y, "Mixup")
         return {"mixed": mixed_cross_entropy(student(blend(batch)).logits, y, batch.noise, batch.task)}
-
-
-@dataclass(frozen=True)
-class MixupDistillation(Mixup):
-    """weight · T² · KL(teacher_T || student_T) + (1 - weight) · mixup's cross-entropy, all on the blends of ``Mixup``.
-
-    The soft term is Hinton et al. 2015 on mixed inputs: the live teacher answers the very blend that the student sees, so its
-    answers are not blended. Every step costs a teacher evaluation an example. With weight = 1 no labels are needed.
-    Raises InputError when temperature <= 0 or weight is outside [0, 1].
-    """
-
-    temperature: float = 4.0
-    weight: float = 0.9
-    signals = ("labels", "outputs")
-    needs_teacher = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        positive("temperature", self.temperature)
-        fraction("weight", self.weight)
-
-    @property
-    def needs_labels(self):
-        return self.weight != 1
-
-    def loss(self, student, teacher, batch):
-        check_shared("alpha", self.alpha)
-        x = blend(batch)
-        s, t = student(x).logits, teacher.live(x).logits
-        terms = {"soft": self.weight * self.temperature**2 * kl_from_logits(t, s, self.temperature)}
-        if batch.y is not None:
-            y = require_class_targets(batch.y, "MixupDistillation")
-            terms["hard"] = (1 - self.weight) * mixed_cross_entropy(s, y, batch.noise, batch.task)
-        return terms
 
 
 def blend(batch) -> Tensor:

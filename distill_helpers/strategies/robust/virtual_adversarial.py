@@ -8,10 +8,10 @@ from distill_helpers.checks import InputError, at_least, positive, whole
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.divergences import kl_from_logits
 from distill_helpers.strategies.contract.feature_tools import not_in_a_grid
+from distill_helpers.strategies.contract.remembered import Remembered
 from distill_helpers.strategies.contract.shapes import real_inputs
 from distill_helpers.strategies.contract.wrapper import Wrapper
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets
-from distill_helpers.strategies.robust.marginal_loss import Remembered
 
 
 @dataclass(frozen=True)

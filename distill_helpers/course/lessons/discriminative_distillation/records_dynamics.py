@@ -6,7 +6,8 @@ from distill_helpers.course.lessons.discriminative_distillation.records_game imp
 from distill_helpers.data import load_digits
 from distill_helpers.measure.calibration import accuracy
 from distill_helpers.models import digits_student
-from distill_helpers.strategies.critics.discriminator import Adversarial, Watched
+from distill_helpers.strategies.critics.discriminator import Adversarial
+from distill_helpers.strategies.critics.watched import Watched
 from distill_helpers.training import distill
 
 NAME = "discriminative_distillation_dynamics"

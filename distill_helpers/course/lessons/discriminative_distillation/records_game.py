@@ -12,8 +12,9 @@ from distill_helpers.data import load_digits, make_views
 from distill_helpers.measure.calibration import accuracy, agreement, nll
 from distill_helpers.models import digits_student
 from distill_helpers.strategies.contract.schedule import Grid
-from distill_helpers.strategies.controls.controls import ShuffledTeacher
-from distill_helpers.strategies.critics.discriminator import Adversarial, Watched
+from distill_helpers.strategies.controls.shuffled_teacher import ShuffledTeacher
+from distill_helpers.strategies.critics.discriminator import Adversarial
+from distill_helpers.strategies.critics.watched import Watched
 from distill_helpers.strategies.outputs.logit_regression import LogitRegression
 from distill_helpers.strategies.outputs.soft_targets import SoftTargets
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels

@@ -1,29 +1,11 @@
-"""Controls: what remains of a gain when the teacher's knowledge is taken away.
-
-Each wraps a strategy and swaps the teacher, nothing else: a teacher that the strategy prepares is shuffled after that, and an
-untrained one is prepared as the trained one is. What a control also gains is not the teacher's knowledge.
-"""
+"""A control: each image gets the teacher's answer to another image."""
 
 from dataclasses import dataclass
 
 import torch
 
 from distill_helpers.checks import InputError, one_of, whole
-from distill_helpers.strategies.contract import Strategy
-from distill_helpers.strategies.contract.wrapper import Wrapper
-
-
-@dataclass(frozen=True)
-class Control(Wrapper):
-    """Base of the controls: passes everything to the wrapped strategy."""
-
-    def __post_init__(self):
-        if not isinstance(self.inner, Strategy) or not self.inner.needs_teacher:
-            raise InputError(f"inner must be a strategy that uses a teacher, but {self.inner!r} was given.")
-
-    @property
-    def name(self):
-        return f"{type(self).__name__}({self.inner.name})"
+from distill_helpers.strategies.controls.control import Control
 
 
 @dataclass(frozen=True)
@@ -64,23 +46,6 @@ class ShuffledTeacher(Control):
         if torch.equal(answers[order.to(answers.device)], answers):
             raise InputError("ShuffledTeacher must change the answers, but the teacher gives the same one to all images that change places.")
         return teacher.reordered(order)
-
-
-@dataclass(frozen=True)
-class RandomTeacher(Control):
-    """The teacher's architecture with all weights drawn anew under ``seed`` (``Teacher.untrained``); assistants of the strategy likewise.
-
-    Raises InputError where that changes nothing.
-    """
-
-    seed: int = 0
-
-    def __post_init__(self):
-        super().__post_init__()
-        whole("seed", self.seed, 0)
-
-    def prepare_teacher(self, teacher):
-        return self.inner.prepare_teacher(teacher.untrained(self.seed))
 
 
 def derangement(groups, seed: int):
