@@ -44,14 +44,17 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 lab: setup ## open the course in JupyterLab
 	$(BIN)/python -m distill_helpers.course.lab
 
+# files of tests are shared between as many processes as there are cores, four at most; `make test SHARED=` runs them one by one
+SHARED ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup ## run every test: package, notebooks, browser (one is installed where that is possible)
 	$(BIN)/ruff check
 	$(BIN)/python -m distill_helpers.course.browser
-	DISTILL_UNATTENDED=1 $(BIN)/python -m pytest
+	DISTILL_UNATTENDED=1 $(BIN)/python -m pytest $(SHARED)
 
 test-fast: setup ## the tests without the training notebooks, the browser and the compiler (under 3 minutes)
 	$(BIN)/ruff check
-	DISTILL_UNATTENDED=1 $(BIN)/python -m pytest -m "not slow"
+	DISTILL_UNATTENDED=1 $(BIN)/python -m pytest -m "not slow" $(SHARED)
 
 course: setup ## run all notebooks from cold caches; refresh verdicts and timings
 	$(RUN) course

@@ -27,6 +27,12 @@ def _loopback_only(self, address):
     return _connect(self, address)
 
 
+def pytest_collection_modifyitems(items):
+    """Long files first, so that the last process does not end alone."""
+    long = ("test_notebooks_nbval.py", "test_worked_examples.py", "test_browser.py", "test_records_moved.py")
+    items.sort(key=lambda item: long.index(item.path.name) if item.path.name in long else len(long))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network():
     socket.socket.connect = _loopback_only
