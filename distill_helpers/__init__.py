@@ -17,7 +17,8 @@ _HOME = {
     # data and models
     "load_digits": "data", "load_digits_cut": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data", "ArrayPool": "data",
     "TokenPool": "data", "Stream": "data", "Pool": "data", "LazyViewPool": "data", "from_dataset": "data", "next_tokens": "data",
-    "write_shards": "data",
+    "write_shards": "data", "load_mnist": "data", "load_svhn": "data", "load_cifar10": "data", "load_cifar100": "data",
+    "load_image_folder": "data", "class_names": "data", "write_folder_shards": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training

@@ -8,12 +8,22 @@ from distill_helpers.data.digits_cut import load_digits_cut
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.data.image_set import ImageSet, Splits
 from distill_helpers.data.pool import Pool
+from distill_helpers.data.public import (
+    class_names,
+    load_cifar10,
+    load_cifar100,
+    load_image_folder,
+    load_mnist,
+    load_svhn,
+    write_folder_shards,
+)
 from distill_helpers.data.shards import write_shards
 from distill_helpers.data.streams import Stream
 from distill_helpers.data.tokens import TokenPool, next_tokens
 from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
 __all__ = [
-    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "from_dataset", "load_digits",
-    "load_digits_cut", "make_views", "next_tokens", "same_device", "tensors_hash", "write_shards",
+    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "class_names", "from_dataset",
+    "load_cifar10", "load_cifar100", "load_digits", "load_digits_cut", "load_image_folder", "load_mnist", "load_svhn", "make_views",
+    "next_tokens", "same_device", "tensors_hash", "write_folder_shards", "write_shards",
 ]  # fmt: skip
