@@ -67,6 +67,12 @@ def test_errors_are_stored_exactly_where_they_are_meant(notebook):
         assert raised == ([meant] if "raises-exception" in tags(cell) else []), cell.source
 
 
+def test_nothing_that_a_machine_had_to_say_is_stored(notebook):
+    """Warnings and words of libraries on the error stream belong to the machine on which a page was made."""
+    said = [o["text"] for cell in code(notebook) for o in cell.outputs if o.get("name") == "stderr"]
+    assert said == []
+
+
 def test_figures_have_alt_text(notebook):
     for cell in code(notebook):
         for output in cell.outputs:
