@@ -6,5 +6,5 @@ ACRONYMS = {
     "AB": "ActivationBoundaries", "AT": "AttentionTransfer", "FT": "FactorTransfer", "FSP": "FlowOfSolution", "NST": "NeuronSelectivity",
     "VID": "VariationalInformation", "CRD": "ContrastiveRepresentation", "PKT": "ProbabilisticTransfer", "RKD": "Relational",
     "SP": "SimilarityPreserving", "ARD": "RobustDistillation", "VAT": "VirtualAdversarial", "DAFL": "DataFree", "DFAD": "DataFreeAdversarial",
-    "CGAN": "ConditionalGan", "LS": "LabelSmoothing", "TfKD": "TeacherFree", "DML": "MutualLearning",
+    "CGAN": "ConditionalGan", "LS": "LabelSmoothing", "TfKD": "TeacherFree", "DML": "MutualLearning", "PKD": "PearsonDistillation",
 }  # fmt: skip
