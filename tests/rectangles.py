@@ -11,7 +11,7 @@ NAMES = ("red", "green", "blue")
 
 
 def rectangles(count, side=64, most=3, seed=0):
-    """(images uint8 [N, 3, side, side], boxes [N, most, 4], labels [N, most]): 1 to ``most`` rectangles of 3 colours on grey noise, later on top."""
+    """(images uint8 [N, 3, side, side], boxes [N, most, 4], labels [N, most]): 1 to ``most`` rectangles of 3 colours on grey noise."""
     generator = torch.Generator().manual_seed(seed)
     draw = lambda low, high, *shape: torch.randint(low, high, shape, generator=generator)
     images = draw(90, 150, count, 1, side, side).expand(-1, 3, -1, -1).clone()

@@ -1,6 +1,7 @@
 """Data: image sets as tensors, splits, and pools of examples, in memory or streamed from disk."""
 
 from distill_helpers.data.arrays import ArrayPool
+from distill_helpers.data.coco import CocoSet, boxes_pool, load_coco
 from distill_helpers.data.datasets import from_dataset
 from distill_helpers.data.devices import same_device
 from distill_helpers.data.digits import load_digits
@@ -14,6 +15,6 @@ from distill_helpers.data.tokens import TokenPool, next_tokens
 from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
 __all__ = [
-    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "from_dataset", "load_digits",
-    "load_digits_cut", "make_views", "next_tokens", "same_device", "tensors_hash", "write_shards",
+    "ArrayPool", "CocoSet", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "boxes_pool", "from_dataset",
+    "load_coco", "load_digits", "load_digits_cut", "make_views", "next_tokens", "same_device", "tensors_hash", "write_shards",
 ]  # fmt: skip

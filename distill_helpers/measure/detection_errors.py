@@ -14,11 +14,13 @@ KINDS = (RIGHT, TWICE, WRONG, PLACED, BACKGROUND, MISSED)
 
 
 class Judged(NamedTuple):
-    """One image: what was found above the threshold, the kind of each answer, and for each true object whether it was found."""
+    """One image: what was found above the threshold, the kind of each answer, for each true object whether it was found, and the objects."""
 
     found: Found
     kinds: tuple[str, ...]
     seen: tuple[bool, ...]
+    boxes: Tensor
+    labels: Tensor
 
 
 def judged(found: list[Found], boxes: Tensor, labels: Tensor, threshold: float = 0.3, overlap: float = 0.5, touch: float = 0.1) -> list[Judged]:
@@ -53,7 +55,7 @@ def _one(found: Found, boxes, labels, overlap, touch) -> Judged:
         # an overlap of 0 is none, whatever touch says
         placed = mine >= touch and mine > 0
         kinds.append(TWICE if mine >= overlap else WRONG if others >= overlap else PLACED if placed else BACKGROUND)
-    return Judged(found, tuple(kinds), tuple(bool(s) for s in seen))
+    return Judged(found, tuple(kinds), tuple(bool(s) for s in seen), boxes, labels)
 
 
 def per_image(judgements: list[Judged]) -> dict[str, np.ndarray]:

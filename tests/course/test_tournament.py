@@ -28,6 +28,7 @@ NOT_ENTERED = {
     "DataFree": "sees no digits, so it has another budget: notebook 10", "DataFreeAdversarial": "the same",
     "ConditionalGan": "trains a generator, not a student: notebook 10",
     "PseudoLabels": "for images without labels, where all have one here: notebook 07", "ClassMeanTeacher": "a control: notebook 07",
+    "DetectionLoss": "for detectors: notebook 18", "SoftDetections": "the same", "PseudoBoxes": "the same", "PearsonDistillation": "the same",
 }  # fmt: skip
 
 

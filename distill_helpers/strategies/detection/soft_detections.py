@@ -16,11 +16,12 @@ from distill_helpers.strategies.detection.detection_loss import full
 class SoftDetections(Strategy):
     """1/Σc · Σ over places of [weight · Σ |p - q| · BCE(q, p) + box_weight · c · (1 - GIoU) + centerness_weight · c · |a - b| · BCE(b, a)].
 
-    The inner sum is over classes; p are the teacher's probabilities (sigmoid) and q the student's, a and b their centerness, GIoU that of their boxes, and c = max p · a is
-    how sure the teacher is that an object is at the place; no labels are needed. Yang et al., "Bridging Cross-task Protocol Inconsistency for
-    Distillation in Dense Object Detection", ICCV 2023, where each class is a binary problem of its own and |p - q| weighs what is still to be
-    learnt. There the boxes' term is 1 - IoU weighted by max |p - q|; here by c, so that it does not end where the classes agree, and GIoU
-    moves boxes that do not overlap. The centerness, which that paper's detectors do not have, is treated as one more class.
+    The inner sum is over classes; p are the teacher's probabilities (sigmoid) and q the student's, a and b their centerness, GIoU that of their
+    boxes, and c = max p · a is how sure the teacher is that an object is at the place; no labels are needed.
+    Yang et al., "Bridging Cross-task Protocol Inconsistency for Distillation in Dense Object Detection", ICCV 2023, where each class is a binary
+    problem of its own and |p - q| weighs what is still to be learnt. There the boxes' term is 1 - IoU weighted by max |p - q|; here by c, so that
+    it does not end where the classes agree, and GIoU moves boxes that do not overlap. The centerness, which that paper's detectors do not
+    have, is treated as one more class.
     Beside labels: ``Combined((DetectionLoss(), SoftDetections()))``. Raises InputError for negative weights and for models that are no detectors.
     """
 
