@@ -122,7 +122,7 @@ def average_precision(results: list[dict], truth: dict, most: int = 100) -> Aver
         said.dataset = {**known.dataset, "annotations": [_answer(number, r) for number, r in enumerate(results, 1)]}
         said.createIndex()
         judge = evaluation.COCOeval(known, said, "bbox")
-        judge.params.maxDets = [1, 10, most]
+        judge.params.maxDets = [most]
         judge.evaluate()
         judge.accumulate()
     precision = judge.eval["precision"][..., -1]  # [overlaps, recalls, classes, areas]

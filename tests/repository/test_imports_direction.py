@@ -78,7 +78,7 @@ def test_the_table_is_read_whole():
     assert list(allowed) == [
         "checks", "boxes", "data", "models", "counting", "strategies", "measure", "training", "show", "comparison", "course",
     ]  # fmt: skip
-    assert allowed["checks"] == set() and allowed["show"] == {"checks", "counting", "measure"}
+    assert allowed["checks"] == set() and allowed["show"] == {"checks", "boxes", "counting", "measure"}
     assert "course" not in allowed["training"] and "training" in allowed["course"]
 
 

@@ -108,7 +108,8 @@ EXAMINED = {
     "NeuronSelectivity": dict(minimum={"selectivity": 0}, grid=[dict(labels=0.0)]),
     "NoisyTeacher": dict(build=dict(classes=CLASSES)),
     "Penalised": dict(build=dict(inner=SOFT, l1=0.01, l2=0.01), minimum={"soft": 0}),
-    "PearsonDistillation": dict(build=PAIR, minimum={"pkd": 0}, paired=("pkd",), grid=[dict(labels=1.0)]),
+    # with labels: without them nothing but rounding moves what only shifts a map, and Adam makes steps of that
+    "PearsonDistillation": dict(build={**PAIR, "labels": 1.0}, minimum={"pkd": 0}, paired=("pkd",)),
     "PermutedDarkKnowledge": dict(build=dict(label_weight=0.5, classes=CLASSES)),
     "ProbabilisticTransfer": dict(minimum={"neighbours": 0}, paired=("neighbours",), grid=[dict(labels=0.0)]),
     "PseudoLabels": dict(),

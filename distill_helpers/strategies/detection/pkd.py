@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, connect, connectors, on_one_grid, require_maps
+from torch import nn
+
+from distill_helpers.strategies.contract.feature_tools import FeatureStrategy, connect, on_one_grid, require_maps
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,11 @@ class PearsonDistillation(FeatureStrategy):
 
     def extras(self, student_outputs, teacher_outputs):
         pairs = self.pairs(student_outputs, teacher_outputs)
-        for one, other in pairs:
-            require_maps(one, "PearsonDistillation"), require_maps(other, "PearsonDistillation")
-        return connectors(pairs)
+        for one in (feature for pair in pairs for feature in pair):
+            require_maps(one, "PearsonDistillation")
+        # without biases: the loss does not change with them, and an optimiser would make steps of their rounding errors
+        wide = {f"connector{i}": (s.shape[1], t.shape[1]) for i, (s, t) in enumerate(pairs)}
+        return {name: nn.Conv2d(*sizes, 1, bias=False) for name, sizes in wide.items() if sizes[0] != sizes[1]}
 
     def loss(self, student, teacher, batch):
         out = student(batch.x)
@@ -40,6 +44,6 @@ def one_less_correlation(ours, theirs):
 
 
 def standardised(maps):
-    """Each channel with mean 0 and variance 1 over batch and places; a constant channel becomes 0."""
+    """Each channel with mean 0 and variance 1 over batch and places; a constant channel becomes 0, with a gradient of bounded size."""
     centred = maps - maps.mean((0, 2, 3), keepdim=True)
-    return centred * (centred.square().mean((0, 2, 3), keepdim=True) + 1e-8).rsqrt()
+    return centred * (centred.square().mean((0, 2, 3), keepdim=True) + 1e-5).rsqrt()
