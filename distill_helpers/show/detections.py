@@ -33,11 +33,13 @@ def detections(images, panels: dict, names, caption: str, size: float = 1.9) -> 
             ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
             ax.set(xticks=[], yticks=[], title=title if row == 0 else "")
             ax.grid(False)
+            ax.spines[:].set_visible(False)
             for (left, top, right, bottom), label, kind in found[row]:
                 colour, style = PALETTE[label % len(PALETTE)], STYLE.get(kind, "--") if kind else "-"
                 ax.add_patch(patches.Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linestyle=style, linewidth=1.6))
                 words = names[label] if kind in (None, RIGHT) else f"{names[label]}: {kind}"
-                ax.text(left, max(top, 0), words, fontsize=6, va="bottom", clip_on=True, bbox=PLATE)
+                above = top > 0.08 * len(picture)  # a box at the upper border has its words inside
+                ax.text(left, top, words, fontsize=6, va="bottom" if above else "top", clip_on=True, bbox=PLATE)
     return Picture(fig, _words(marks, names), caption)
 
 
