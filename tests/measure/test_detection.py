@@ -48,6 +48,13 @@ def test_true_boxes_have_all_moved_boxes_less_and_no_answers_none():
     assert nothing.ap == nothing.ap50 == 0 and nothing.by_class == dict.fromkeys(NAMES, 0.0)
 
 
+def test_the_least_overlap_is_a_half():
+    boxes, label = torch.tensor([[[0.0, 0, 20, 20]]]), torch.tensor([[0]])
+    moved = Found(boxes[0] + torch.tensor([6.0, 0, 6, 0]), torch.ones(1), label[0])  # IoU 14/26
+    result = average_precision(coco_results([moved]), coco_truth(boxes, label, 64, 64))
+    assert result.ap50 == pytest.approx(1) and result.ap == pytest.approx(0.1) and result.ap75 == 0
+
+
 def test_a_wrong_answer_that_is_sure_costs_more_than_one_that_is_not():
     extra = lambda score: [Found(torch.cat([f.boxes, torch.tensor([[0.0, 0, 5, 5]])]), torch.cat([f.scores, torch.tensor([score])]),
                                  torch.cat([f.labels, torch.tensor([0])])) for f in answers()]  # fmt: skip
@@ -166,8 +173,10 @@ def test_answers_do_not_depend_on_the_chunk_and_stay_inside():
     torch.nn.init.normal_(model.box_head.weight, std=2.0)
     torch.nn.init.zeros_(model.class_head.bias)
     model.train()
+    seen = []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     one, two = detect(model, IMAGES[:7], chunk=3), detect(model, IMAGES[:7].float() / 255)
-    assert model.training
+    assert model.training and torch.equal(torch.cat(seen[:-1]), seen[-1]) and seen[-1].max() <= 1
     for a, b in zip(one, two, strict=True):
         assert len(a.boxes) and torch.equal(a.labels, b.labels) and torch.allclose(a.boxes, b.boxes, atol=1e-4)
         assert a.boxes.min() >= 0 and a.boxes.max() <= 64 and (a.scores.diff() <= 0).all()
