@@ -39,7 +39,7 @@ def test_a_place_answers_for_its_own_surroundings():
         plain, changed = outputs_of(model, x), outputs_of(model, other)
         moved = (changed.logits - plain.logits)[0, fine].abs().amax(-1)
         nearest = points[fine, :2][moved.topk(6).indices].mean(0)
-        assert (nearest - torch.tensor([left + 12.0, top + 12.0])).abs().max() < 13
+        assert (nearest - torch.tensor([left + 12.0, top + 12.0])).abs().max() < 18
     assert torch.equal(places(2, 3, 4, x), torch.tensor([[2.0, 2, 4], [6, 2, 4], [10, 2, 4], [2, 6, 4], [6, 6, 4], [10, 6, 4]]))
 
 
