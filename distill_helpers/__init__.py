@@ -18,8 +18,8 @@ _HOME = {
     "load_digits": "data", "load_digits_cut": "data", "make_views": "data", "ImageSet": "data", "ViewPool": "data", "ArrayPool": "data",
     "TokenPool": "data", "Stream": "data", "Pool": "data", "LazyViewPool": "data", "from_dataset": "data", "next_tokens": "data",
     "write_shards": "data", "load_mnist": "data", "load_svhn": "data", "load_cifar10": "data", "load_cifar100": "data",
-    "load_image_folder": "data", "class_names": "data", "write_folder_shards": "data",
-    "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models",
+    "load_image_folder": "data", "class_names": "data", "write_folder_shards": "data", "load_coco": "data", "boxes_pool": "data",
+    "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models", "Detector": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training
     "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training", "TopK": "training.stores",
@@ -30,6 +30,7 @@ _HOME = {
     "compare": "comparison", "Arm": "comparison", "Redrawn": "comparison",
     # measuring
     "paired": "measure", "interval": "measure", "unpaired": "measure", "two_way": "measure", "simultaneous": "measure",
+    "detect": "measure", "average_precision": "measure",
     # showing
     "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "Steps": "show", "table": "show", "samples": "show",
     "views_grid": "show", "errors": "show", "curves": "show",

@@ -1,6 +1,7 @@
 """Data: image sets as tensors, splits, and pools of examples, in memory or streamed from disk."""
 
 from distill_helpers.data.arrays import ArrayPool
+from distill_helpers.data.coco import CocoSet, boxes_pool, load_coco
 from distill_helpers.data.datasets import from_dataset
 from distill_helpers.data.devices import same_device
 from distill_helpers.data.digits import load_digits
@@ -23,7 +24,7 @@ from distill_helpers.data.tokens import TokenPool, next_tokens
 from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
 __all__ = [
-    "ArrayPool", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "class_names", "from_dataset",
-    "load_cifar10", "load_cifar100", "load_digits", "load_digits_cut", "load_image_folder", "load_mnist", "load_svhn", "make_views",
-    "next_tokens", "same_device", "tensors_hash", "write_folder_shards", "write_shards",
+    "ArrayPool", "CocoSet", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "boxes_pool", "class_names",
+    "from_dataset", "load_cifar10", "load_cifar100", "load_coco", "load_digits", "load_digits_cut", "load_image_folder", "load_mnist",
+    "load_svhn", "make_views", "next_tokens", "same_device", "tensors_hash", "write_folder_shards", "write_shards",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ def samples(images, labels=None, right=None, columns: int = 8, size: float = 0.9
     """
     plt = needed("matplotlib.pyplot")
     whole("columns", columns)
-    pictures = _pictures(images)
+    pictures = pictures_of(images)
     count = len(pictures)
     labels = None if labels is None else [str(word) for word in _each("labels", labels, count)]
     right = None if right is None else [bool(value) for value in _each("right", right, count)]
@@ -75,8 +75,8 @@ def errors(images, truth, said, names=None, most: int = 16, columns: int = 8, si
     return samples(np.stack([np.asarray(images[i]) for i in wrong]), labels, [False] * len(wrong), columns, size)
 
 
-def _pictures(images) -> np.ndarray:
-    """[N, H, W] or [N, H, W, 3], from 0 to 1."""
+def pictures_of(images) -> np.ndarray:
+    """Images as ``samples`` takes them, as an array [N, H, W] or [N, H, W, 3], from 0 to 1."""
     given = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
     not_empty("images", len(given))
     if given.ndim not in (3, 4):

@@ -14,6 +14,10 @@ from distill_helpers.strategies.critics.watched import Watched
 from distill_helpers.strategies.data_free.conditional_gan import ConditionalGan
 from distill_helpers.strategies.data_free.data_free import DataFree
 from distill_helpers.strategies.data_free.data_free_adversarial import DataFreeAdversarial
+from distill_helpers.strategies.detection.detection_loss import DetectionLoss
+from distill_helpers.strategies.detection.pkd import PearsonDistillation
+from distill_helpers.strategies.detection.pseudo_boxes import PseudoBoxes
+from distill_helpers.strategies.detection.soft_detections import SoftDetections
 from distill_helpers.strategies.features.activation_boundaries import ActivationBoundaries
 from distill_helpers.strategies.features.attention_transfer import AttentionTransfer
 from distill_helpers.strategies.features.factor_transfer import FactorTransfer

@@ -76,9 +76,9 @@ def test_arrows_follow_the_table(path, parts):
 def test_the_table_is_read_whole():
     allowed = allowed_arrows()
     assert list(allowed) == [
-        "checks", "data", "models", "counting", "strategies", "measure", "training", "show", "comparison", "course",
+        "checks", "boxes", "data", "models", "counting", "strategies", "measure", "training", "show", "comparison", "course",
     ]  # fmt: skip
-    assert allowed["checks"] == set() and allowed["show"] == {"checks", "counting", "measure"}
+    assert allowed["checks"] == set() and allowed["show"] == {"checks", "boxes", "counting", "measure"}
     assert "course" not in allowed["training"] and "training" in allowed["course"]
 
 
