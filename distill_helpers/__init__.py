@@ -19,7 +19,7 @@ _HOME = {
     "TokenPool": "data", "Stream": "data", "Pool": "data", "LazyViewPool": "data", "from_dataset": "data", "next_tokens": "data",
     "write_shards": "data", "load_mnist": "data", "load_svhn": "data", "load_cifar10": "data", "load_cifar100": "data",
     "load_image_folder": "data", "class_names": "data", "write_folder_shards": "data", "load_coco": "data", "boxes_pool": "data",
-    "font_svhn": "data", "emoji_cifar": "data",
+    "font_svhn": "data", "emoji_cifar": "data", "emoji_coco": "data", "write_emoji_coco": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models", "Detector": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training

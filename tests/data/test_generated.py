@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.data.generated import emoji_cifar, font_svhn
+from distill_helpers.data import load_coco
+from distill_helpers.data.generated import emoji_cifar, emoji_coco, font_svhn, write_emoji_coco
 from distill_helpers.data.generated import pieces as bundled
 from distill_helpers.data.generated.compose import PHOTOS, Dice, backgrounds, matrix, sampled
 from distill_helpers.data.generated.emoji_cifar import class_names
@@ -129,3 +130,61 @@ def test_every_class_has_both_vendors_and_its_name():
     held = bundled.pieces("sprites")
     assert class_names() == ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     assert all(set(held["vendors"][held["labels"] == c].tolist()) == {0, 1} for c in range(10)) and len(held["labels"]) == 72
+
+
+class TestObjectsWithBoxes:
+    def test_a_seed_gives_the_same_pictures_and_boxes_everywhere(self):
+        made = emoji_coco(12, 3)
+        text = made.images.numpy().tobytes() + made.boxes.numpy().tobytes() + made.labels.numpy().tobytes()
+        assert hashlib.sha256(text).hexdigest()[:16] == "61dbb8b1a68e1ccd" and not torch.equal(made.images, emoji_coco(12, 4).images)
+
+    def test_counts_classes_and_sizes(self):
+        made = emoji_coco(300, 0)
+        real = made.labels >= 0
+        sides = (made.boxes[..., 2:] - made.boxes[..., :2])[real]
+        assert made.images.shape == (300, 3, 128, 128) and set(real.sum(1).tolist()) == {1, 2, 3, 4, 5} and made.counts["without objects"] == 0
+        assert made.labels[real].bincount(minlength=10).min() > 30 and sides.min() > 3 and sides.max() > 80
+        assert ((made.boxes >= 0) & (made.boxes <= 128)).all() and len(made.truth["annotations"]) == int(real.sum())
+        assert len(made.pool) == 300  # which checks that boxes have an area and lie within the image
+
+    def test_a_box_is_tight_around_what_it_names(self, monkeypatch):
+        """White sprites on black photographs, one object, no noise: the bright pixels are the box."""
+        place = sys.modules["distill_helpers.data.generated.emoji_coco"]
+        monkeypatch.setattr(place, "MOST", 1)
+        monkeypatch.setattr(place, "backgrounds", lambda dice, count, size, held_out: torch.zeros(count, 3, size, size, dtype=torch.float64))
+        monkeypatch.setattr(place, "finished", lambda dice, pictures: (pictures.clamp(0, 1) * 255).round().to(torch.uint8))
+        held = bundled.pieces("sprites")
+        white = held["sprites"].copy()
+        white[..., :3] = 255
+        monkeypatch.setattr(place, "pieces", lambda name: held | {"sprites": white})
+        made = emoji_coco(40, 1)
+        for image, box in zip(made.images, made.boxes[:, 0], strict=True):
+            bright = (image.amin(0) > 0.3 * 0.8 * 255).nonzero()
+            low, high = bright.amin(0).flip(0), bright.amax(0).flip(0) + 1
+            assert (box[:2] - low).abs().max() <= 1 and (box[2:] - high).abs().max() <= 1
+
+    def test_objects_leave_each_other_room(self):
+        made = emoji_coco(200, 2)
+        for boxes, labels in zip(made.boxes, made.labels, strict=True):
+            real = boxes[labels >= 0]
+            for i in range(len(real)):
+                for other in real[:i]:
+                    size = (torch.minimum(real[i, 2:], other[2:]) - torch.maximum(real[i, :2], other[:2])).clamp(min=0)
+                    areas = [(b[2:] - b[:2]).prod() for b in (real[i], other)]
+                    assert size.prod() <= 0.75 * min(areas)
+
+    def test_on_disk_it_is_a_coco_set(self, tmp_path):
+        made = emoji_coco(6, 5)
+        images, annotations = write_emoji_coco(tmp_path / "set", 6, 5)
+        read = load_coco(images, annotations)
+        assert torch.equal(read.images, made.images) and read.names == made.names
+        kept = [(b[k >= 0], k[k >= 0]) for b, k in zip(made.boxes, made.labels, strict=True)]
+        back = [(b[k >= 0], k[k >= 0]) for b, k in zip(read.boxes, read.labels, strict=True)]
+        assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(kept, back, strict=True))
+        with pytest.raises(InputError, match="must be new or empty"):
+            write_emoji_coco(tmp_path / "set", 6, 5)
+
+    def test_bad_arguments_are_named(self):
+        for bad, says in ((dict(count=0, seed=0), "count"), (dict(count=5, seed=-1), "seed"), (dict(count=5, seed=0, vendor="x"), "vendor")):
+            with pytest.raises(InputError, match=says):
+                emoji_coco(**bad)
