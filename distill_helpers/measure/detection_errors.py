@@ -23,7 +23,7 @@ class Judged(NamedTuple):
     labels: Tensor
 
 
-def judged(found: list[Found], boxes: Tensor, labels: Tensor, threshold: float = 0.3, overlap: float = 0.5, touch: float = 0.1) -> list[Judged]:
+def judged(found: list[Found], boxes: Tensor, labels: Tensor, threshold: float = 0.5, overlap: float = 0.5, touch: float = 0.1) -> list[Judged]:
     """Each image's answers with a score of at least ``threshold``, the highest first, by kind. boxes [N, M, 4], labels [N, M]: the truth, padded.
 
     "right": overlaps an object of its class by ``overlap`` (IoU) or more that no higher score has found, the one of the largest overlap.
