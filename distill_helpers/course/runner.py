@@ -50,11 +50,13 @@ def run_sync(numbers) -> int:
 
 
 def run_check(numbers) -> int:
-    """Say which notebooks have drifted from their sources."""
-    problems = [why for source in sync.sources(numbers) if (why := sync.drifted(source))]
-    for why in problems:
-        print(f"{why}; run `make sync`")
-    return 1 if problems else 0
+    """Say which notebooks have drifted from their sources, and which records are stale, missing or damaged. Nothing is run."""
+    drifted = [f"{why}; run `make sync`" for source in sync.sources(numbers) if (why := sync.drifted(source))]
+    named = records_of_lessons()
+    stale = [why for name, called in named.items() if (not numbers or called & set(numbers)) and (why := problem_of(name))]
+    for why in (*drifted, *stale):
+        print(why)
+    return 1 if drifted or stale else 0
 
 
 def run_course(numbers) -> int:
@@ -169,7 +171,11 @@ def _switched_on(name: str) -> bool:
 
 
 def _workers() -> int:
-    return 1 if _device() == "cuda" else os.cpu_count()
+    """Processes that make a record: WORKERS, or as many as there are cores, one where a GPU trains."""
+    given = os.environ.get("WORKERS", "")
+    if given and not (given.isdecimal() and int(given)):
+        raise InputError(f"WORKERS must be a whole number of at least 1, but {given!r} was given.")
+    return int(given) if given else 1 if _device() == "cuda" else os.cpu_count()
 
 
 def read_timings(path: Path) -> dict[str, dict]:

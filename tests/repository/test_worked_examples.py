@@ -75,10 +75,11 @@ def test_the_strategies_are_sound_and_entered(copy):
     runs(copy, "-m", "distill_helpers.course.runner", "texts")
     table = (copy / "docs" / "strategies.md").read_text(encoding="utf-8")
     assert "| TTM | `TransformedTeacher` | Zheng & Yang, ICLR 2024 |" in table and "`ReusedHead`" in table
-    chosen = "TransformedTeacher or ReusedHead or entered_or_excused or examined_or_excused or as_it_is_drawn or transformed"
-    files = [f"tests/{name}" for name in ("strategies/test_every_strategy.py", "strategies/test_strategy_table.py", "course/test_tournament.py")]
+    chosen = "TransformedTeacher or ReusedHead or follow_the_task or entered_or_excused or examined_or_excused or as_it_is_drawn or transformed"
+    names = ("strategies/test_every_strategy.py", "strategies/test_task.py", "strategies/test_strategy_table.py", "course/test_tournament.py")
+    files = [f"tests/{name}" for name in names]
     said = runs(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", *files, "-k", chosen)
-    assert int(re.search(r"(\d+) passed", said)[1]) == 9 and "failed" not in said
+    assert int(re.search(r"(\d+) passed", said)[1]) == 14 and "failed" not in said
 
 
 def test_no_record_becomes_stale_and_the_new_entry_is_all_there_is_to_make(copy):

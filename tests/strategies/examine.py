@@ -41,6 +41,8 @@ class Seen(nn.Module):
         super().__init__()
         self.lift, self.mix, self.head = nn.Linear(INPUTS, width), nn.Linear(width, width), nn.Linear(width, CLASSES)
         self.scale, self.shift = nn.Parameter(torch.randn(3, channels)), nn.Parameter(0.3 + 0.3 * torch.randn(3, channels))
+        with torch.no_grad():  # logits far enough apart; in the head itself, so that ``part("head", embedding)`` gives the logits
+            self.head.weight.mul_(2), self.head.bias.mul_(2)
         self.join = nn.Linear(channels, width)
         self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
         self.register_buffer("mask_input", torch.ones(INPUTS))
@@ -55,7 +57,7 @@ class Seen(nn.Module):
             named[f"stage{number}_pre"] = scale * grid + shift
             grid = named[f"stage{number}"] = named[f"stage{number}_pre"].relu()
         named["embedding"] = (self.mix(named["hidden2"]) + self.join(grid.mean((-2, -1)))).tanh() * self.mask_embedding
-        logits = 2 * self.head(named["embedding"])
+        logits = self.head(named["embedding"])
         return Outputs(logits, named) if features else logits
 
 
@@ -176,6 +178,7 @@ class Examined:
     others: dict = field(default_factory=dict)
     paired: tuple = ()
     idle: dict = field(default_factory=dict)
+    aside: dict = field(default_factory=dict)
 
     @property
     def settings(self):
@@ -191,15 +194,16 @@ def check(function):
     return function
 
 
-def examine(strategy, minimum=None, grid=(), twins=None, others=None, paired=(), idle=None) -> dict[str, str]:
+def examine(strategy, minimum=None, grid=(), twins=None, others=None, paired=(), idle=None, aside=None) -> dict[str, str]:
     """{check: what is wrong} of the checks that ``strategy`` does not pass; empty where all is well.
 
-    minimum: {term: its value where the student equals the teacher, and less than anywhere else}. grid: further settings, dicts of
+    minimum: {term: its value where the student equals the teacher, and less than anywhere else}; None for a value that is least there, whatever it
+    is, as of a cross-entropy. grid: further settings, dicts of
     fields. twins: {extra: builder} of what stands for learnt extras where the student equals the teacher. others: {field: another value},
     for fields whose other values cannot be guessed. paired: terms that compare the examples of a batch with each other. idle: {field: reason}
-    of fields that change nothing here.
+    of fields that change nothing here. aside: {term: reason} of terms that teach another net than the student.
     """
-    case, faults = Examined(strategy, minimum or {}, tuple(grid), twins or {}, others or {}, tuple(paired), idle or {}), {}
+    case, faults = Examined(strategy, minimum or {}, tuple(grid), twins or {}, others or {}, tuple(paired), idle or {}, aside or {}), {}
     for name, function in CHECKS.items():
         try:
             function(case)
@@ -233,9 +237,15 @@ def the_gradient_reaches_the_student(case):
             assert not any(p.requires_grad for p in world.teacher.module.parameters()), "the teacher is not frozen"
         terms = world.asked()
         mine = list(world.nets["student"].parameters())
-        found = [g for g in torch.autograd.grad(sum(terms.values()), mine, allow_unused=True) if g is not None]
+        found = [g for g in torch.autograd.grad(sum(terms.values()), mine, allow_unused=True, retain_graph=True) if g is not None]
         assert found and all(g.isfinite().all() for g in found), "the student's gradient is not finite, or there is none"
         assert max(g.abs().max() for g in found) > 1e-8, "the student's gradient is zero"
+        for name, term in terms.items():
+            if name not in case.aside and term != 0:
+                reached = term.requires_grad and any(
+                    g is not None and g.abs().max() > 1e-12 for g in torch.autograd.grad(term, mine, allow_unused=True, retain_graph=True)
+                )
+                assert reached, f"no gradient of the term {name!r} reaches the student; `aside` says so of a term that teaches another net"
 
 
 @check
@@ -268,7 +278,9 @@ def the_least_loss_is_at_the_teacher(case):
     at = World(case.strategy, alike=True, twin=True, twins=case.twins).asked()
     elsewhere = [World(case.strategy, seed, alike=True, twins=case.twins).asked() for seed in (21, 22, 23)]
     for name, wanted in case.minimum.items():
-        assert abs(at[name].item() - wanted) < 1e-5, f"{name} is {at[name].item()} at the teacher, where {wanted} was said"
+        learnt = "; `twins` says what stands for a learnt extra there" if set(World(case.strategy, alike=True).extras) - set(case.twins) else ""
+        wanted = at[name].item() if wanted is None else wanted
+        assert abs(at[name].item() - wanted) < 1e-5, f"{name} is {at[name].item()} at the teacher, where {wanted} was said{learnt}"
         assert min(other[name].item() for other in elsewhere) > wanted + 1e-4, f"{name} is no larger elsewhere"
 
 

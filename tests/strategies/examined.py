@@ -58,6 +58,9 @@ VECTORS = {"student_layers": "hidden2", "teacher_layers": "hidden2"}
 BOTH_VECTORS = {"student_layers": ("hidden2", "embedding"), "teacher_layers": ("hidden2", "embedding")}
 PAIR = {"student_layers": TWO, "teacher_layers": TWO}
 
+PEER = dict.fromkeys(("peer hard", "peer mutual"), "teaches the peer")
+LOOKED_AT = dict.fromkeys(("critic", "told apart"), "is the critic's, for looking at")
+
 # class -> how to build it, and what examine is told of it
 EXAMINED = {
     "ActivationBoundaries": dict(
@@ -79,7 +82,7 @@ EXAMINED = {
         build=dict(parts=(SOFT, SIMILAR)), minimum={"soft": 0, "similarity": 0},
         paired=("similarity",),
         grid=[dict(parts=(strategies.JacobianMatching(SoftTargets(4.0, 1.0)), SIMILAR)), dict(parts=(strategies.MutualLearning(peer), SIMILAR))],
-        others=dict(parts=(HardLabels(), SIMILAR)),
+        others=dict(parts=(HardLabels(), SIMILAR)), aside=PEER,
     ),
     "ConditionalGan": dict(build=dict(generator=conditional, latent=6), others=dict(generator=other_conditional)),
     "ConfidenceWeighted": dict(),
@@ -105,7 +108,7 @@ EXAMINED = {
     ),
     "Mixup": dict(),
     "MixupDistillation": dict(minimum={"soft": 0}, grid=[dict(weight=1.0)]),
-    "MutualLearning": dict(build=dict(peer=peer), others=dict(peer=other_peer)),
+    "MutualLearning": dict(build=dict(peer=peer), others=dict(peer=other_peer), aside=PEER),
     "NeuronSelectivity": dict(minimum={"selectivity": 0}, grid=[dict(labels=0.0)]),
     "NoisyTeacher": dict(build=dict(classes=CLASSES)),
     "Penalised": dict(build=dict(inner=SOFT, l1=0.01, l2=0.01), minimum={"soft": 0}),
@@ -125,7 +128,7 @@ EXAMINED = {
     "ScheduledTemperature": dict(minimum={"soft": 0}, grid=[dict(shape="cosine"), dict(weight=1.0)]),
     "ShuffledTeacher": dict(
         build=dict(inner=SOFT), grid=[dict(within="class", alone="keep"), dict(inner=strategies.Watched(GAME))],
-        idle=dict(alone="counts where a class has one image"),
+        idle=dict(alone="counts where a class has one image"), aside=LOOKED_AT,
     ),
     "SimilarityPreserving": dict(minimum={"similarity": 0}, paired=("similarity",), grid=[dict(labels=0.0), VECTORS]),
     "SoftTargets": dict(minimum={"soft": 0}, grid=[dict(weight=1.0)]),
@@ -136,7 +139,10 @@ EXAMINED = {
         build=PAIR, minimum={"information": math.log(5)}, twins=identity("mean0", "mean1"), grid=[dict(labels=0.0), BOTH_VECTORS]
     ),
     "VirtualAdversarial": dict(minimum={"soft": 0}, grid=[dict(inner=MixupDistillation(), iterations=2), dict(inner=HardLabels())]),
-    "Watched": dict(build=dict(inner=GAME), others=dict(inner=Adversarial(condition="none", hidden=8))),
+    "Watched": dict(
+        build=dict(inner=GAME), others=dict(inner=Adversarial(condition="none", hidden=8)),
+        aside=LOOKED_AT,
+    ),
 }  # fmt: skip
 EXCUSED = {
     "Strategy": "the base of all",

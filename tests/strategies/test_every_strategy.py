@@ -97,6 +97,29 @@ class Held(Sound):
 
 
 @dataclass(frozen=True)
+class Parted(Sound):
+    """One of its terms has no gradient, which the other hides."""
+
+    def soft(self, s, t, batch):
+        return super().soft(s.detach(), t, batch)
+
+
+@dataclass(frozen=True)
+class Crossed(Sound):
+    """A cross-entropy, whose least value is the teacher's entropy."""
+
+    sign = -1
+
+    def soft(self, s, t, batch):
+        return self.sign * (batch.noise["part"] * (t.softmax(-1) * s.log_softmax(-1)).sum(-1)).mean()
+
+
+@dataclass(frozen=True)
+class CrossedOut(Crossed):
+    sign = 1
+
+
+@dataclass(frozen=True)
 class Shifted(Sound):
     def soft(self, s, t, batch):
         return super().soft(s, t, batch) + 0.1
@@ -180,6 +203,7 @@ FOUND = [
     (Summed, "the_size_of_the_batch_does_not_matter"),
     (Unreduced, "it_keeps_the_contract"),
     (Held, "the_gradient_reaches_the_student"),
+    (Parted, "the_gradient_reaches_the_student"),
     (Shifted, "the_least_loss_is_at_the_teacher"),
     (Turned, "the_least_loss_is_at_the_teacher"),
     (Overflowing, "lower_precision_stays_finite"),
@@ -196,6 +220,16 @@ FOUND = [
 
 def test_a_sound_strategy_passes():
     assert examine(Sound(), **TOLD) == {}
+
+
+def test_a_least_value_that_is_no_number_is_still_the_least():
+    assert examine(Crossed(), minimum={"soft": None}) == {}
+    assert "the_least_loss_is_at_the_teacher" in examine(CrossedOut(), minimum={"soft": None})
+
+
+def test_a_learnt_extra_is_named_where_the_least_value_is_not_reached():
+    (said,) = [text for name, text in examine(built("FitNets")[0], minimum={"hint": 0}).items() if name == "the_least_loss_is_at_the_teacher"]
+    assert "twins" in said
 
 
 @pytest.mark.parametrize(("kind", "name"), FOUND, ids=[kind.__name__ for kind, _ in FOUND])
