@@ -98,6 +98,9 @@ class Judge:
                 raise InputError(f"pilot must have keys that are measured, but {key!r} is exact.")
             deviation = float(spread.values.std(ddof=1)) if isinstance(spread, Difference) else spread
             factor, digits = UNITS[r.unit]
+            if deviation == 0:
+                print(f"{self.claim.id} {key}: the pilot's replicates agree to the last digit, which promises nothing; m is {r.m:g}")
+                continue
             reach = factor * half_width(deviation, replicates)
             print(f"{self.claim.id} {key}: {replicates} replicates can reach ±{reach:.{digits}f} {r.unit}; m is {r.m:g}".replace(" ; ", "; "))
 

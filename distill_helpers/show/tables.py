@@ -33,8 +33,8 @@ def table(frame, caption: str = "", formats: dict | str | int | None = None):
     """A pandas DataFrame, or a list of dicts, as a table without random ids and without its index.
 
     formats: {column: format}, as in ``Styler.format``, or a number of decimals for all; by default four significant digits. Columns of numbers
-    stand on the right, so that digits align. At most 12 rows and 7 columns are in sight; a longer table has "show all" beneath. Returns a
-    Styler, or a LongTable.
+    stand on the right, so that digits align; what is missing is a dash. At most 12 rows and 7 columns are in sight; a longer table has "show all"
+    beneath. Returns a Styler, or a LongTable.
     Raises InputError for something else than a table, and for formats of columns that are not there.
     """
     pd = needed("pandas")
@@ -61,10 +61,10 @@ def _styled(frame, caption, formats):
         rules.append({"selector": ", ".join(right), "props": "text-align: right; font-variant-numeric: tabular-nums;"})
     styler = styler.set_table_styles(rules)
     if isinstance(formats, dict):
-        styler = styler.format(formats)
+        styler = styler.format(formats, na_rep="–")
     elif formats is not None:
-        styler = styler.format(precision=int(formats))
+        styler = styler.format(precision=int(formats), na_rep="–")
     else:
-        styler = styler.format({column: "{:.4g}" for column, kind in frame.dtypes.items() if kinds.is_float_dtype(kind)})
+        styler = styler.format({column: "{:.4g}" for column, kind in frame.dtypes.items() if kinds.is_float_dtype(kind)}, na_rep="–")
     styler = styler.set_caption(caption) if caption else styler
     return styler.set_uuid(hashlib.blake2b(styler.to_html().encode(), digest_size=4).hexdigest())  # its rules are for it alone

@@ -322,6 +322,8 @@ for finding in (one, first, second):
 # %% [markdown]
 # ## Exercises
 #
+# Solutions are in [solutions/00_start_here.md](solutions/00_start_here.md). Try each for five minutes first.
+#
 # **00.1** Write the rule of the six words yourself: from the ends of an interval and the margin to the word. The words are the strings in the table above.
 
 # %% tags=["raises-exception"]

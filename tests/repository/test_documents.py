@@ -52,6 +52,12 @@ def test_the_comparison_below_it_runs(first):
     assert names["found"].arms == ["labels", "soft", "hints", "relations"]
 
 
+def test_a_table_in_arrays_is_learnt(first):
+    names = dict(first[0])
+    exec(compile(blocks("docs/your_model.md")[-1], "docs/your_model.md", "exec"), names)
+    assert names["in_table"].scores["accuracy"].min() > 0.4  # chance is 0.25
+
+
 def test_the_readmes_comparison_runs_in_about_ten_lines():
     (code,) = blocks("README.md")
     assert len([line for line in code.splitlines() if line.strip()]) <= 10

@@ -73,6 +73,9 @@ def grade(exercise, answer, seed: int | None = None) -> str:
         if all(_same(g, _call(mistake.wrong, case), exercise.tolerance) for g, case in zip(given, cases, strict=True)):
             return f"{exercise.id}: not yet. {mistake.message}"
     number = agree.index(False)
+    mine, wanted = _tensor(given[number]), right[number]
+    if mine is not None and isinstance(wanted, torch.Tensor) and mine.shape != wanted.shape:
+        return f"{exercise.id}: not yet. Your answer has the shape {list(mine.shape)}, expected is {list(wanted.shape)}."
     return f"{exercise.id}: not yet. For {_short(cases[number])} your answer is {_short(given[number])}, expected {_short(right[number])}."
 
 

@@ -84,6 +84,7 @@ EXERCISES = [
         _batches,
         (
             Mistake(_mixed(lambda T: 1 / T), "The factor T² is missing: it turns the 1/T of step 2 into T."),
+            Mistake(_mixed(lambda T: 1.0), "The soft part lacks its factor T: of the T² before the divergence, the derivative takes one away."),
             Mistake(_mixed(lambda T: T**2), "The soft part has the factor T, not T²: one T is lost to the derivative (step 2)."),
             Mistake(_mixed(lambda T: T, hard_heat=True), "The hard part is at temperature 1: do not divide its logits by T."),
             Mistake(_mixed(lambda T: T, sign=-1.0), "The sign is turned round: the gradient is q - p, what the student has too much of."),

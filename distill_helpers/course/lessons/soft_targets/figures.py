@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from distill_helpers.course.lessons.soft_targets.measured import SOFT
+from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.measure.kinds import word
 from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, Row, curves, drawing, forest, heat_map, looks, on_page
 from distill_helpers.show.figure import PAGE
@@ -177,11 +178,17 @@ def readme_picture(found, path):
 def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""
     arms = [arm for arm in found.arms(labels) if arm not in ("alone", "distil longer", "distil, then labels")]
-    values = {arm: found.gain(labels, arm).times(100) for arm in arms}
+    values = {arm + bare(labels, arm): found.gain(labels, arm).times(100) for arm in arms}
     rows = [Row(arm, d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)) for arm, d in values.items()]
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
     return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Grey strokes mark half a point on both sides of "
-                   "zero, the smallest difference that matters.")  # fmt: skip
+                   "zero, the smallest difference that matters. Where none was chosen, the arm is the student alone at another rate.")  # fmt: skip
+
+
+def bare(labels, arm) -> str:
+    """What the search left of an arm, where it chose to do without what names it; else nothing."""
+    numbers = TUNED.get(labels, {}).get(arm, {})
+    return " (none chosen)" if numbers.get("smoothing") == 0 or (numbers.get("weight") == 0 and "teacher" in arm) else ""
 
 
 @on_page

@@ -122,7 +122,8 @@ def word_of(effect=0.5, replicates=8):
     return Picture(
         fig,
         f"{replicates} dots around {effect:+g} points, their interval [{d.low:+.2f}, {d.high:+.2f}], and the word: {said}",
-        "Dots are replicates, the bar is their interval, and the title gives the word. More replicates shorten the bar.",
+        "Dots are replicates, the bar is their interval, and the title gives the word. More replicates shorten the bar. The darkest ground lies "
+        "below zero, the lighter one between zero and $m$, the white one beyond $m$.",
     )
 
 
@@ -164,7 +165,7 @@ def measured(verdict):
     rows = [Row(reading["key"], n["mean"], n["low"], n["high"], m=reading["m"], word=member["word"])
             for reading in verdict.row["readings"] for member in reading["members"] for n in [member["numbers"]]]  # fmt: skip
     fig, alt = forest(rows, "difference in the claimed direction, points")
-    return Picture(fig, alt, "Station 3, the measurements by key, and station 4, a word for each. The grey strokes stand at minus and plus $m$.")
+    return Picture(fig, alt, "The measurements that were handed in, by key, and a word for each. The grey strokes stand at minus and plus $m$.")
 
 
 @on_page
