@@ -246,7 +246,8 @@ dh.table(tuned, "Settings that the search chose")
 
 # %% [markdown]
 # Look at the weight and the temperature that the search chose for soft targets on all images. At a weight of 1 the student uses no label at all, only the teacher's answers. At a temperature below 1 an answer is close to a bare choice of a class.
-#
+
+# %% [markdown]
 # Look also for a smoothing of 0, and for a weight of 0 beside the random teacher. Such an arm is the student alone at another rate. Where it differs from alone, that is what choosing on 500 digits and two replicates costs, and says nothing of smoothing or of random teachers.
 
 # %% [markdown]
@@ -394,8 +395,8 @@ dh.table(shown, "Paired differences, alone and together", 2)
 # The register judges C04 and C05 by single intervals, since each of their readings was named before the runs. Whoever picks the gain with all labels out of these six must read it together with the others:
 
 # %%
-zero_inside("all_gain_together", "Held together with the five others, the interval of soft "
-            "targets against alone with all labels includes zero: {}.",
+zero_inside("all_gain_together", "Held together with the five others, the interval of "
+            "soft targets against alone with all labels includes zero: {}.",
             together["all: soft - alone"])
 
 # %% [markdown]

@@ -335,4 +335,4 @@ dh.check("13.3", my_shares)
 # - X. Bouthillier et al., *Accounting for Variance in Machine Learning Benchmarks*, MLSys 2021.
 # - Y. Tian, D. Krishnan, P. Isola, *Contrastive Representation Distillation*, ICLR 2020: a comparison of a dozen losses, and the base of many.
 #
-# **Next:** [22 · The verdicts](22_the_verdicts.ipynb). To come: 14 to 20, seven applications, and 21 · Your own task.
+# **Next:** [14 · MNIST](14_mnist.ipynb), the first of seven applications.

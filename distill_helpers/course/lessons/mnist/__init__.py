@@ -1,0 +1,1 @@
+"""The lesson on MNIST: what it measures, draws and asks."""
