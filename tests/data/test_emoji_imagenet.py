@@ -50,6 +50,10 @@ def test_a_seed_gives_the_same_pictures_everywhere(changes, wanted):
     assert digest(emoji_imagenet(30, 8, **changes)) != wanted
 
 
+def without_noise(dice, pictures):
+    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
 def test_a_smaller_set_is_the_beginning_of_a_larger_one_and_blocks_are_the_set():
     whole, part = emoji_imagenet(230, 3, 120), emoji_imagenet(101, 3, 120)
     assert torch.equal(whole.images[:101], part.images) and torch.equal(whole.labels[:101], part.labels)
@@ -68,14 +72,16 @@ def test_classes_come_in_equal_shares_and_random_order(classes):
         assert labels[:classes].tolist() != list(range(classes)) and not torch.equal(labels[:classes], labels[classes : 2 * classes])
 
 
-def test_shapes_and_sizes():
+def test_shapes_and_sizes(monkeypatch):
     found = emoji_imagenet(103, 0)
     assert found.images.shape == (103, 3, 64, 64) and found.images.dtype == torch.uint8 and found.classes == 100 and found.name == "emoji-imagenet"
     assert found.labels.bincount().tolist().count(2) == 3 and found.images.float().std() > 30
-    small, large = (emoji_imagenet(20, 0, size=size).images.float() for size in (32, 64))
-    apart = lambda a, b: (a - b).pow(2).mean((1, 2, 3)).sqrt()
-    halved = torch.nn.functional.avg_pool2d(large, 2)
-    assert apart(small, halved).max() < 20 < apart(small, halved.roll(1, 0)).median()
+    small, large, largest = (emoji_imagenet(20, 0, size=size) for size in (32, 64, 128))
+    assert torch.equal(small.labels, large.labels) and small.images.shape[2:] == (32, 32) and largest.images.shape[2:] == (128, 128)
+    monkeypatch.setattr(PLACE, "finished", without_noise)
+    small, large, largest = (emoji_imagenet(20, 0, size=size).images.float() for size in (32, 64, 128))
+    halved, quarter = torch.nn.functional.avg_pool2d(large, 2), torch.nn.functional.avg_pool2d(largest, 4)
+    assert (small - halved).abs().max() <= 1 and (quarter - halved).abs().mean() < 4 < (halved - halved.flip(3)).abs().mean()
 
 
 # ---- what is drawn
@@ -89,7 +95,7 @@ def plain(monkeypatch):
     painted[0, :, 0], painted[1, :, 2] = LEVELS, LEVELS
     monkeypatch.setattr(PLACE, "emoji_sprites", lambda classes: painted[:, :classes])
     monkeypatch.setattr(PLACE, "backgrounds", lambda dice, count, size, held_out: torch.zeros(count, 3, size, size, dtype=torch.float64))
-    monkeypatch.setattr(PLACE, "finished", lambda dice, pictures: (pictures.clamp(0, 1) * 255).round().to(torch.uint8))
+    monkeypatch.setattr(PLACE, "finished", without_noise)
 
 
 def test_a_vendor_draws_its_own_sprites_alone_in_the_same_places(plain):
@@ -108,10 +114,12 @@ def test_objects_are_as_large_as_is_said_and_a_third_are_covered(plain, monkeypa
     made = emoji_imagenet(1000, 1, vendor="google").images[:, 0] > 60
     share = made.float().mean((1, 2))
     assert 0.1 < share.quantile(0.01) < 0.2 and 0.75 < share.quantile(0.99) < 0.95
-    monkeypatch.setattr(PLACE, "backgrounds", lambda dice, count, size, held_out: torch.ones(count, 3, size, size, dtype=torch.float64))
-    green = emoji_imagenet(600, 1, vendor="google").images[:, 1] > 200
-    middle = green[:, 31:33, 31:33].all((1, 2))  # of a red square, unless something lies over it or it stands elsewhere
-    assert 0.05 < middle.float().mean() < 0.4
+    own = 130 + 2 * torch.arange(PLACE.BLOCK)  # how green it is behind each picture of a block; a red square is not
+    monkeypatch.setattr(PLACE, "backgrounds", lambda dice, count, size, held_out: own.double().view(-1, 1, 1, 1).expand(count, 3, size, size) / 255)
+    green = emoji_imagenet(1000, 1, vendor="google").images[:, 1].flatten(1).long()
+    foreign = torch.stack([(green == level).sum(1) > 100 for level in own], 1)  # a patch of at least 11 by 11 pixels in one colour
+    foreign[torch.arange(1000), torch.arange(1000) % PLACE.BLOCK] = False
+    assert foreign.sum(1).max() == 1 and 0.27 < foreign.any(1).float().mean() < 0.39
 
 
 def test_held_out_photos_change_what_is_behind_alone(monkeypatch):
