@@ -20,11 +20,14 @@ _HOME = {
     "write_shards": "data", "load_mnist": "data", "load_svhn": "data", "load_cifar10": "data", "load_cifar100": "data",
     "load_image_folder": "data", "class_names": "data", "write_folder_shards": "data", "load_coco": "data", "boxes_pool": "data",
     "font_svhn": "data", "emoji_cifar": "data", "emoji_coco": "data", "write_emoji_coco": "data",
+    "emoji_imagenet": "data", "emoji_names": "data", "emoji_folders": "data", "emoji_blocks": "data", "write_emoji_folder": "data",
+    "write_emoji_shards": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models", "Detector": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training
     "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training", "TopK": "training.stores",
     "save_weights": "training", "load_weights": "training", "Replicate": "training.replicates", "draw_replicates": "training.replicates",
+    "kept_pictures": "training.kept_pictures",
     "Curve": "training.callbacks", "Best": "training.callbacks", "EarlyStop": "training.callbacks", "CsvLog": "training.callbacks",
     "TensorBoard": "training.callbacks",
     # comparing

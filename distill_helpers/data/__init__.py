@@ -6,7 +6,18 @@ from distill_helpers.data.datasets import from_dataset
 from distill_helpers.data.devices import same_device
 from distill_helpers.data.digits import load_digits
 from distill_helpers.data.digits_cut import load_digits_cut
-from distill_helpers.data.generated import emoji_cifar, emoji_coco, font_svhn, write_emoji_coco
+from distill_helpers.data.generated import (
+    emoji_blocks,
+    emoji_cifar,
+    emoji_coco,
+    emoji_folders,
+    emoji_imagenet,
+    emoji_names,
+    font_svhn,
+    write_emoji_coco,
+    write_emoji_folder,
+    write_emoji_shards,
+)
 from distill_helpers.data.hashing import tensors_hash
 from distill_helpers.data.image_set import ImageSet, Splits
 from distill_helpers.data.pool import Pool
@@ -26,7 +37,7 @@ from distill_helpers.data.views import LazyViewPool, ViewPool, make_views
 
 __all__ = [
     "ArrayPool", "CocoSet", "ImageSet", "LazyViewPool", "Pool", "Splits", "Stream", "TokenPool", "ViewPool", "boxes_pool", "class_names",
-    "emoji_cifar", "emoji_coco", "font_svhn", "from_dataset", "load_cifar10", "load_cifar100", "load_coco", "load_digits",
-    "load_digits_cut", "load_image_folder", "load_mnist", "load_svhn", "make_views", "next_tokens", "same_device", "tensors_hash",
-    "write_emoji_coco", "write_folder_shards", "write_shards",
+    "emoji_blocks", "emoji_cifar", "emoji_coco", "emoji_folders", "emoji_imagenet", "emoji_names", "font_svhn", "from_dataset", "load_cifar10",
+    "load_cifar100", "load_coco", "load_digits", "load_digits_cut", "load_image_folder", "load_mnist", "load_svhn", "make_views", "next_tokens",
+    "same_device", "tensors_hash", "write_emoji_coco", "write_emoji_folder", "write_emoji_shards", "write_folder_shards", "write_shards",
 ]  # fmt: skip

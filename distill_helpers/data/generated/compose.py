@@ -78,6 +78,27 @@ def sampled(pictures: Tensor, where: Tensor, size: int, around: str = "zeros") -
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode=around, align_corners=False)
 
 
+def laid_over(behind: Tensor, sprites: Tensor, where: Tensor, tint: Tensor, light=0.0) -> tuple[Tensor, Tensor]:
+    """(float64 [N, 3, size, size], how opaque [N, 1, size, size]): ``behind`` with RGBA sprites [N, 4, h, w] from 0 to 1 over it, seen through
+    ``where`` [N, 2, 3]. tint: what their colours are multiplied by, [N, 3, 1, 1]; light: what is added, [N, 1, 1, 1].
+    """
+    drawn = torch.cat([sprites[:, :3] * sprites[:, 3:], sprites[:, 3:]], 1)  # so that what is transparent lends no colour to its neighbours
+    seen = sampled(drawn, where, behind.shape[-1])
+    solid = seen[:, 3:]
+    ink = (seen[:, :3] / solid.clamp(min=1e-6) * tint + light).clamp(0, 1)
+    return behind + solid * (ink - behind), solid
+
+
+def standing(scale: Tensor, turn: Tensor, away: Tensor, mirror: Tensor) -> Tensor:
+    """[N, 2, 3], as ``matrix`` gives it: with the middle at ``away`` [N, 2] from the picture's, in halves of its side, right and down.
+
+    A thing that should stand there is looked up at minus that, in its own turned and mirrored coordinates.
+    """
+    where = matrix(scale, turn, torch.zeros(len(scale), 2, dtype=torch.float64), mirror)
+    where[:, :, 2] = -(where[:, :, :2] @ away.unsqueeze(-1)).squeeze(-1)
+    return where
+
+
 def finished(dice: Dice, pictures: Tensor, noise: tuple[float, float] = (0.01, 0.05)) -> Tensor:
     """uint8 [N, 3, H, W] of pictures from 0 to 1: some a little out of focus, and all with noise."""
     count = len(pictures)

@@ -3,7 +3,7 @@
 import torch
 
 from distill_helpers.checks import one_of, whole
-from distill_helpers.data.generated.compose import Dice, backgrounds, balanced, finished, matrix, sampled
+from distill_helpers.data.generated.compose import Dice, backgrounds, balanced, finished, laid_over, standing
 from distill_helpers.data.generated.pieces import pieces
 from distill_helpers.data.image_set import ImageSet
 
@@ -46,14 +46,8 @@ def emoji_cifar(count: int, seed: int, vendor: str = "both", held_out_photos: bo
     sprites = torch.from_numpy(held["sprites"]).permute(0, 3, 1, 2)
     line, pictures = torch.arange(SIZE), torch.empty_like(behind)
     for rows in torch.arange(count).split(1000):
-        where = matrix(scale[rows], turn[rows], torch.zeros(len(rows), 2, dtype=torch.float64), mirror[rows])
-        where[:, :, 2] = -(where[:, :, :2] @ away[rows].unsqueeze(-1)).squeeze(-1)
-        drawn = sprites[chosen[rows]].double() / 255
-        drawn[:, :3] *= drawn[:, 3:]  # so that what is transparent lends no colour to its neighbours
-        seen = sampled(drawn, where, SIZE)
-        solid = seen[:, 3:]
-        ink = ((seen[:, :3] / solid.clamp(min=1e-6)) * tint[rows] + light[rows]).clamp(0, 1)
-        whole_picture = behind[rows] + solid * (ink - behind[rows])
+        where = standing(scale[rows], turn[rows], away[rows], mirror[rows])
+        whole_picture, _ = laid_over(behind[rows], sprites[chosen[rows]].double() / 255, where, tint[rows], light[rows])
         inside = [((line >= corner[rows, k : k + 1]) & (line < (corner + patch)[rows, k : k + 1])) for k in (0, 1)]
         hidden = (inside[0].unsqueeze(2) & inside[1].unsqueeze(1) & covered[rows].view(-1, 1, 1)).unsqueeze(1)
         pictures[rows] = torch.where(hidden, behind[other[rows]], whole_picture)

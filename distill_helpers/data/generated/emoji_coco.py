@@ -10,7 +10,7 @@ from torch import Tensor
 from distill_helpers.boxes import NOTHING, area
 from distill_helpers.checks import InputError, needed, one_of, whole
 from distill_helpers.data.coco import CocoSet
-from distill_helpers.data.generated.compose import Dice, backgrounds, finished, matrix, sampled
+from distill_helpers.data.generated.compose import Dice, backgrounds, finished, laid_over, standing
 from distill_helpers.data.generated.emoji_cifar import VENDORS, class_names
 from distill_helpers.data.generated.pieces import pieces
 
@@ -58,14 +58,8 @@ def emoji_coco(count: int, seed: int, vendor: str = "both", held_out_photos: boo
         there = (slot < wanted) & (least < 0.25)
         placed = there.nonzero().squeeze(1)
         for rows in placed.split(250) if len(placed) else ():
-            where = matrix(SIZE / side[rows], turn[rows], torch.zeros(len(rows), 2, dtype=torch.float64), mirror[rows])
-            where[:, :, 2] = -(where[:, :, :2] @ away[rows].unsqueeze(-1)).squeeze(-1)
-            drawn = sprites[chosen[rows]].double() / 255
-            drawn[:, :3] *= drawn[:, 3:]
-            seen = sampled(drawn, where, SIZE)
-            solid = seen[:, 3:]
-            ink = (seen[:, :3] / seen[:, 3:].clamp(min=1e-6) * tint[rows]).clamp(0, 1)
-            pictures[rows] += solid * (ink - pictures[rows])
+            where = standing(SIZE / side[rows], turn[rows], away[rows], mirror[rows])
+            pictures[rows], solid = laid_over(pictures[rows], sprites[chosen[rows]].double() / 255, where, tint[rows])
             found, tight = _tight(solid[:, 0] > SEEN)
             boxes[rows, slot] = torch.where(found.unsqueeze(1), tight, torch.zeros_like(tight))
             labels[rows, slot] = torch.where(found, label[rows], torch.full_like(label[rows], NOTHING))
