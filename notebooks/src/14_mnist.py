@@ -307,10 +307,9 @@ know("self", "There, self-training without a teacher falls short of them by {}."
 # %%
 small, largest = sized.over_best_alone(sizes.CONV, 4, "unlabelled data")
 dh.finding("mnist.small",
-           "With 100 labels among 1,250 digits, a distilled student of "
-           f"{sizes.parameters(sizes.CONV, 4):,} parameters beats the best student alone "
-           f"of any size tried, which has {largest:,}, by {{}}.",
-           small, kind="by m", m=1.0)
+           f"With 100 labels among 1,250 digits, a distilled student of {counts[1]:,} "
+           "parameters beats the best student alone of any size tried, which has "
+           f"{largest:,}, by {{}}.", small, kind="by m", m=1.0)
 
 # %% [markdown]
 # What these sentences do not say: that a teacher is of no use where labels are many. A student that is too small to learn alone in the time it has may still gain; look at the left end of the curve. And the teacher here is small and cheap. One that somebody else has trained costs you its answers only.
