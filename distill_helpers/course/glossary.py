@@ -57,7 +57,7 @@ TERMS = {
         "gradient": "How much the loss would change with each weight; training steps against it.",
     },
     "Distillation": {
-        "teacher": "The big net, trained first, whose answers are learnt from; it is frozen meanwhile.",
+        "teacher": "The net, mostly a big one, whose answers are learnt from; it is trained first and frozen meanwhile.",
         "student": "The small net that is trained on the teacher's answers.",
         "soft targets": "The teacher's probabilities for all classes, in place of one right label.",
         "dark knowledge": "What the small probabilities of a teacher say of which classes are alike.",
@@ -96,7 +96,7 @@ TERMS = {
         "corrupted": "Said of test images that were blurred, made noisy, or damaged otherwise, without an enemy.",
         "total variation": "How far two distributions lie apart, from 0 to 1: half of the sum of their absolute differences.",
         "overfitting": "Being better on training examples than on new ones, and more so as training goes on.",
-        "validation": "Examples that choose settings; test examples are read once, at the end.",
+        "validation": "Examples that choose settings; test examples choose nothing and are read at the end.",
     },
 }  # fmt: skip
 

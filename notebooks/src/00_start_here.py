@@ -260,13 +260,13 @@ figures.worlds(alone[:40], both[:40], truth=0.01)
 print("Not redrawn in any replicate:", NOT_REDRAWN + ".")
 
 # %% [markdown]
-# So every verdict is about these digits and these nets. An interval says nothing of other handwriting, other architectures, or settings that no search offered. A replicate that diverged counts
+# So every verdict on digits is about these digits and these nets. An interval says nothing of other handwriting, other architectures, or settings that no search offered. A replicate that diverged counts
 # as guessing, and the row says how many did.
 
 # %% [markdown]
 # ## Many comparisons at once
 #
-# Twelve methods that do nothing are compared with one baseline. Each single interval misses zero in 5 of 100 repetitions. With twelve chances, some of them will. *Simultaneous* intervals are wider,
+# Twelve methods that do nothing are compared with one baseline. Each single interval misses zero in 5 of 100 repetitions. With twelve chances, some of them may. *Simultaneous* intervals are wider,
 # so that all twelve hold together in 95 of 100.
 
 # %%

@@ -128,6 +128,13 @@ figures.compression(sized, "all labels", big)
 figures.compression(sized, "unlabelled data", big)
 
 # %%
+read = sized.rows[sized.rows.part == "read"]
+stuck = read[read.accuracy < 0.2]
+print(f"{len(stuck)} of {len(read)} trainings stayed near chance, and count:")
+for row in stuck.itertuples():
+    print(f"{row.arm}, {row.student}, width {row.width}, {row.regime}")
+
+# %%
 widths = sizes.WIDTHS[sizes.CONV]
 gains = {w: sized.gain(sizes.CONV, w, "all labels").mean for w in widths}
 most = max(gains, key=gains.get)

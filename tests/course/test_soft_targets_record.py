@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import figures, halves, records_arms, records_search
+from distill_helpers.course.lessons.soft_targets import figures, halves, records_arms, records_controls, records_search
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, SAME_WITH_ALL, WAYS, arms_at
+from distill_helpers.course.lessons.soft_targets.doubts import doubts
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, at_an_edge, chosen, measured, searched
-from distill_helpers.course.lessons.soft_targets.tuned import TUNED
+from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST, TUNED
 from distill_helpers.course.paths import repository
 from distill_helpers.show import layout_faults, style
 
@@ -145,3 +146,35 @@ def test_every_figure_can_be_read(found, rows, as_on_the_page):
     pictures += [figures.gains.picture(found, n) for n in COUNTS] + [figures.grid.picture(rows, n) for n in (halves.FEW, halves.ALL)]
     for picture in pictures:
         assert layout_faults(picture.fig) == [], picture.caption
+
+
+# ---- two doubts about the student alone
+
+
+def test_the_next_best_settings_are_those_of_the_search(rows):
+    for labels, cells in NEXT_BEST.items():
+        mine = rows[(rows.labels == labels) & (rows.arm == "alone")].sort_values("accuracy", ascending=False, kind="stable")
+        ranked = mine[["lr", "weight_decay"]].to_dict("records")
+        assert ranked[0] == pytest.approx(TUNED[labels]["alone"]) and [dict(c) for c in cells] == ranked[1 : 1 + len(cells)]
+
+
+def test_alone_has_the_labels_of_both_halves_and_is_tuned_as_alone_is():
+    doubted = doubts()
+    for labels in (halves.FEW, halves.ALL):
+        for both, own in zip(records_controls._both(labels, 2, 0), halves.replicates(labels, "labelled", 2, 0), strict=True):
+            assert len(both.rows) == labels + halves.HALF == len(set(both.rows.tolist()))
+            assert set(own.rows.tolist()) < set(both.rows.tolist()) and both.labelled is None and both.seed == own.seed
+        mine = doubted.rows[(doubted.rows.labels == labels) & (doubted.rows.arm == records_controls.BOTH)]
+        tried = mine[mine.part == "search"]
+        means = tried.groupby(["lr", "weight_decay"]).accuracy.mean()
+        read = mine[mine.part == "read"]
+        assert len(means) == records_search.BUDGET and sorted(read.replicate) == list(range(halves.REPLICATES))
+        assert means[read.lr.iloc[0], read.weight_decay.iloc[0]] == means.max() and not read.diverged.any()
+
+
+def test_doubts_are_held_against_the_same_replicates(found):
+    doubted = doubts()
+    d = doubted.against_both(halves.ALL)
+    right = next(r for s, r in doubted.kept if s["arm"] == records_controls.BOTH and s["labels"] == halves.ALL)
+    assert d.n == halves.REPLICATES and d.mean == pytest.approx((found.right(halves.ALL, SOFT) - right).mean())
+    assert len(doubted.against_next_best(halves.FEW)) == len(doubted.against_next_best(halves.ALL)) == 3

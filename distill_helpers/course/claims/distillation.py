@@ -1,6 +1,6 @@
 """The article's sections 1 and 2.2, and what the title promises: distilling as such."""
 
-from distill_helpers.course.claims.register import Claim, Form, Part, Reading, exact, not_worse, same, whole
+from distill_helpers.course.claims.register import Claim, Form, Part, Reading, Revision, exact, not_worse, same, whole
 
 _SOFT = "soft_targets"
 
@@ -36,6 +36,17 @@ _test, _few_test = (Reading(f"{k}.test", f"with {k.replace('_', ' ')}, distilled
 _gap, _few_gap = (
     Reading(f"{k}.gap", f"with {k.replace('_', ' ')}, its gap from training to test is smaller") for k in ("all_labels", "few_labels")
 )
+_both, _few_both = (
+    Reading(f"{k}.vs_both", f"with {k.replace('_', ' ')}, distilled beats alone on test where alone has the teacher's labels as well")
+    for k in ("all_labels", "few_labels")
+)
+_CONTROL_LEFT_OUT = (
+    "beating alone where alone has the teacher's labels as well is among the comparisons",
+    "the entry names labels that the teacher saw as a control, and none of its comparisons held the control against it",
+)
+_same_decay = Reading(
+    "all_labels.ece_same_decay", "with all labels, distilled is better calibrated than alone at the same weight decay", unit="ECE"
+)
 _ece = Reading("all_labels.ece", "with all labels, distilled is better calibrated than alone", unit="ECE")
 C04 = Claim(
     "C04",
@@ -53,11 +64,19 @@ C04 = Claim(
             "generalises",
             "Distilled beats alone on test, and its gap from training to test is smaller.",
             _SOFT,
-            (_test, _gap),
-            (Form("with few labels only", (_few_test, _few_gap)), Form("better calibrated only", (_ece,))),
+            (_test, _both, _gap),
+            (Form("with few labels only", (_few_test, _few_both, _few_gap)), Form("better calibrated only", (_ece, _same_decay))),
         ),
     ),
     "holds with a correction",
+    revisions=(
+        Revision("2026-11-27", *_CONTROL_LEFT_OUT),
+        Revision(
+            "2026-11-27",
+            "better calibrated means better than alone at the same weight decay as well",
+            "alone chose its weight decay and distilled did not, and weight decay moves calibration by itself",
+        ),
+    ),
 )
 
 # C05
@@ -78,11 +97,22 @@ C05 = Claim(
             "ratio",
             "A student 222 times smaller keeps 98 % of its teacher's accuracy, thanks to its teacher.",
             _SOFT,
-            (_kept, Reading("vs_alone", "and beats the same student without a teacher")),
+            (
+                _kept,
+                Reading("vs_alone", "and beats the same student without a teacher"),
+                Reading("vs_both", "and beats the same student without a teacher that has the teacher's labels as well"),
+            ),
             (Form("it keeps them, and so does the student alone", (_kept, same("as_alone", "it is as accurate as alone"))),),
         ),
     ),
     "refuted",
+    revisions=(
+        Revision(
+            "2026-11-27",
+            "thanks to its teacher: it must also beat alone where alone has the teacher's labels as well",
+            "the teacher hands on labels that alone did not have, so beating alone does not show that it is the teacher",
+        ),
+    ),
 )
 
 # C11

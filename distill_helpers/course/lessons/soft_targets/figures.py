@@ -156,7 +156,8 @@ def regimes(found):
     return Picture(fig, f"Gain in test accuracy over the same student alone, by number of labels: {'; '.join(said)}",
                    f"Gain in test accuracy over the same student trained alone on the same labels, with 95 % intervals over {replicates} "
                    "replicates and 2,000 test digits. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
-                   "other arms under another name, and are left out.")  # fmt: skip
+                   "other arms under another name, and are left out. Where soft targets have a weight of 1, they use no label, and are one run "
+                   "at every number of labels.")  # fmt: skip
 
 
 README_DPI = 110

@@ -85,13 +85,7 @@ class Measured:
 
         In a bin whose mean confidence is above its accuracy, confidence - right; elsewhere right - confidence.
         """
-        right, sure = self.right(labels, arm), self.confidence(labels, arm)
-        bins = np.clip(np.ceil(sure * BINS).astype(int), 1, BINS) - 1
-        excess, sign = sure - right, np.zeros_like(sure)
-        for r, row in enumerate(bins):
-            total = np.bincount(row, weights=excess[r], minlength=BINS)
-            sign[r] = np.where(total >= 0, 1.0, -1.0)[row]
-        return sign * excess
+        return excess_of(self.right(labels, arm), self.confidence(labels, arm))
 
     def better_calibrated(self, labels: int, arm: str, against: str = ALONE) -> Difference:
         """By how much the arm's expected calibration error is smaller; its interval holds the bins' signs as they are."""
@@ -102,6 +96,16 @@ class Measured:
         """Accuracy minus that share of the teacher's; unpaired, since the two are other architectures."""
         return two_way(self.right(labels, arm), share * self.right(labels, TEACHER), name=f"{arm} - {share:g} teacher", shared=False,
                        diverged=self.lost(labels, arm))  # fmt: skip
+
+
+def excess_of(right: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """What each digit adds to its replicate's expected calibration error; see ``Measured.miscalibration``. Both [R, test digits]."""
+    bins = np.clip(np.ceil(sure * BINS).astype(int), 1, BINS) - 1
+    excess, sign = sure - right, np.zeros_like(sure)
+    for r, row in enumerate(bins):
+        total = np.bincount(row, weights=excess[r], minlength=BINS)
+        sign[r] = np.where(total >= 0, 1.0, -1.0)[row]
+    return sign * excess
 
 
 @lru_cache(maxsize=1)

@@ -27,3 +27,9 @@ TUNED = {
         "distil, then labels": {"lr": 0.03, "weight_decay": 0.0},
     },
 }
+
+# what the search put next for the student alone, best first
+NEXT_BEST = {
+    200: ({"lr": 0.64, "weight_decay": 0.05}, {"lr": 0.04, "weight_decay": 0.05}, {"lr": 0.04, "weight_decay": 0.0}),
+    1250: ({"lr": 0.16, "weight_decay": 0.05}, {"lr": 0.04, "weight_decay": 0.05}, {"lr": 0.16, "weight_decay": 0.0}),
+}

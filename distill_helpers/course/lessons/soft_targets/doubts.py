@@ -1,0 +1,47 @@
+"""What the record of controls says: soft targets against the student alone at its next best settings, and with the teacher's labels too."""
+
+from functools import lru_cache
+
+from distill_helpers.course.lessons.soft_targets import records_controls
+from distill_helpers.course.lessons.soft_targets.arms import RECIPE
+from distill_helpers.course.lessons.soft_targets.measured import SOFT, excess_of, measured
+from distill_helpers.course.lessons.soft_targets.records_controls import BOTH, NEXT
+from distill_helpers.course.records import read_outcomes, read_record
+from distill_helpers.measure.crossed import two_way
+from distill_helpers.measure.statistics import Difference
+
+SOFT_DECAY = RECIPE.weight_decay  # soft targets choose temperature, weight and rate, not this
+
+
+class Doubts:
+    """The recorded controls. rows: the table. kept: [(setting, right [replicate, test digit])]. sure: the confidence of each, as ``kept``."""
+
+    def __init__(self):
+        self.rows = read_record(records_controls.__name__)
+        outcomes = read_outcomes(records_controls.__name__)
+        self.kept, self.sure = ([(setting, packed[name][:, 0].astype(float)) for setting, packed in outcomes] for name in ("right", "confidence"))
+
+    def against_next_best(self, labels: int) -> dict[str, Difference]:
+        """Soft targets on all images minus alone at each of its next best settings, best first: {setting in words: difference}."""
+        mine = [(s, right) for s, right in self.kept if s["arm"] == NEXT and s["labels"] == labels]
+        return {f"rate {s['lr']:g}, decay {s['weight_decay']:g}": self._minus(labels, right) for s, right in mine}
+
+    def against_both(self, labels: int) -> Difference:
+        """Soft targets on all images minus alone with the labels of both halves, as far as the student's are known."""
+        (right,) = (right for s, right in self.kept if s["arm"] == BOTH and s["labels"] == labels)
+        return self._minus(labels, right)
+
+    def better_calibrated(self, labels: int, decay: float = SOFT_DECAY) -> Difference:
+        """By how much the calibration error of soft targets is below that of alone at the decay that soft targets have, at the best such rate."""
+        place = next(i for i, (s, _) in enumerate(self.kept) if s["arm"] == NEXT and s["labels"] == labels and s["weight_decay"] == decay)
+        alone = excess_of(self.kept[place][1], self.sure[place][1])
+        return two_way(alone, measured().miscalibration(labels, SOFT), name=f"ECE of alone, decay {decay:g} - {SOFT}")
+
+    def _minus(self, labels: int, right) -> Difference:
+        return two_way(measured().right(labels, SOFT), right, name=f"{SOFT} - alone")
+
+
+@lru_cache(maxsize=1)
+def doubts() -> Doubts:
+    """The record, read once."""
+    return Doubts()
