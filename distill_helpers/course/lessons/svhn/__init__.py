@@ -1,1 +1,0 @@
-"""The lesson on house numbers: what it measures, draws and asks."""
