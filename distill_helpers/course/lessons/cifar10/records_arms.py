@@ -1,0 +1,21 @@
+"""Recorded: every arm in every regime with the settings that the search chose, one replicate an entry."""
+
+from distill_helpers.course.applications.task import FIRST, REGIMES, REPLICATES
+from distill_helpers.course.applications.trials import in_one_regime
+from distill_helpers.course.lessons.cifar10.task import CIFAR10
+from distill_helpers.course.lessons.cifar10.tuned import TUNED
+
+NAME = "cifar10_arms"
+DATA = ["sprites.npz", "photos.npz"]
+TOLERANCE = {"accuracy": 0.04, "top5": 0.03, "nll": 0.3, "ece": 0.05, "agreement": 0.04, "looks": 0.1}
+SETTINGS = [{"regime": regime, "replicate": FIRST + r} for r in range(REPLICATES) for regime in REGIMES]
+
+
+def kind(setting: dict) -> str:
+    """The regime, whatever the replicate."""
+    return setting["regime"]
+
+
+def run(setting: dict):
+    """One row an arm, and which test digits each got right."""
+    return in_one_regime(CIFAR10, setting["regime"], TUNED, setting["replicate"])

@@ -1,0 +1,1 @@
+"""The lesson on house numbers: what it measures, draws and asks."""

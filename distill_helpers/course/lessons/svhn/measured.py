@@ -1,0 +1,46 @@
+"""What the record of shifts holds, as differences with intervals over replicates, each of which reads pictures of its own."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from distill_helpers.checks import InputError
+from distill_helpers.course.lessons.svhn import records_shift
+from distill_helpers.course.records import read_record
+from distill_helpers.measure.statistics import Difference, interval, paired
+
+
+class Shifted:
+    """The recorded arms at each shift. rows: the table."""
+
+    def __init__(self):
+        self.rows = read_record(records_shift.__name__)
+        self.shifts = sorted(self.rows["shift"].unique().tolist())
+        self.arms = list(dict.fromkeys(self.rows.arm))
+
+    def column(self, shift: float, arm: str, name: str = "accuracy") -> np.ndarray:
+        """One number a replicate, [R]."""
+        mine = self.rows[(self.rows["shift"] == shift) & (self.rows.arm == arm)].sort_values("replicate")
+        if not len(mine):
+            raise InputError(f"arm must be one of {', '.join(self.arms)} at one of {self.shifts}, but {arm!r} at {shift!r} was given.")
+        return mine[name].to_numpy(dtype=float)
+
+    def mean(self, shift: float, arm: str, name: str = "accuracy") -> Difference:
+        """The mean over replicates, with its interval."""
+        return interval(self.column(shift, arm, name), name=arm)
+
+    def gain(self, shift: float, arm: str, against: str, name: str = "accuracy") -> Difference:
+        """One arm minus another at the same shift, on the same pictures."""
+        return paired(self.column(shift, arm, name), self.column(shift, against, name), name=f"{arm} - {against}",
+                      diverged=int(((self.column(shift, arm, "diverged") + self.column(shift, against, "diverged")) > 0).sum()))  # fmt: skip
+
+    def grows(self, arm: str, against: str, near: float = 0.0, far: float = 1.0) -> Difference:
+        """By how much the gain at the shift ``far`` is above the gain at ``near``."""
+        gains = [self.column(s, arm) - self.column(s, against) for s in (far, near)]
+        return paired(*gains, name=f"gain of {arm}: shift {far:g} - {near:g}")
+
+
+@lru_cache(maxsize=1)
+def shifted() -> Shifted:
+    """The record, read once."""
+    return Shifted()
