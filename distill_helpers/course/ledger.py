@@ -11,7 +11,7 @@ from distill_helpers.course.verdicts import FRAGILE, read_verdicts, said_member
 
 UNTESTED = "not yet tested"
 FIRST, SECOND = "first edition", "second edition"
-NOT_REDRAWN = "the digits themselves, the architectures, and the grids that arms are tuned over"
+NOT_REDRAWN = "the digits themselves, the architectures, the grids that arms are tuned over, and the settings chosen once for all replicates"
 _COLUMNS = ["claim", "part", "section", "says", "expected", "verdict", "form", "firmness", "edition", "notebook", "evidence"]
 
 

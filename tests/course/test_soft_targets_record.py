@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import figures, halves, records_arms, records_controls, records_search
-from distill_helpers.course.lessons.soft_targets.arms import LONGER, SAME_WITH_ALL, WAYS, arms_at
+from distill_helpers.course.lessons.soft_targets import choosing, figures, halves, records_arms, records_controls, records_search
+from distill_helpers.course.lessons.soft_targets.arms import LONGER, ONLY, SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.doubts import doubts
-from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, at_an_edge, chosen, measured, searched
-from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST, TUNED
+from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, chosen, measured, searched, searched_rows
+from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST, SAME_DECAY, TUNED
 from distill_helpers.course.paths import repository
 from distill_helpers.show import layout_faults, style
 
@@ -90,11 +90,65 @@ def test_the_settings_are_those_that_the_search_chose(rows):
     assert set(TUNED) == set(COUNTS)
 
 
+def tried(rows):
+    """{setting: the replicates that it was tried on} of one arm's search."""
+    found = {}
+    for row in rows:
+        found.setdefault(tuple((n, row[n]) for n in choosing.NUMBERS if n in row and not np.isnan(row[n])), set()).add(row["replicate"])
+    return found
+
+
 def test_every_arm_was_tuned_on_the_same_budget_and_no_winner_lies_at_an_edge(rows):
     for setting in records_search.SETTINGS:
-        mine = rows[(rows.labels == setting["labels"]) & (rows.arm == setting["arm"])]
-        assert len(mine) == records_search.BUDGET, setting
-        assert at_an_edge(setting["labels"], setting["arm"], rows) == [], setting
+        mine = searched_rows(setting["labels"], setting["arm"], rows)
+        cells, begins = tried(mine), bool(WAYS[setting["arm"]].begins)
+        everywhere = sum(len(seen) == choosing.DECIDED for seen in cells.values())
+        assert all(len(seen) in (choosing.SEARCHED, choosing.DECIDED) for seen in cells.values()), setting
+        further = everywhere - choosing.FINALISTS
+        assert 0 <= further <= 2 * choosing.FURTHER and len(cells) - further == records_search.BUDGET + begins, setting
+        assert choosing.edges(mine) == {}, setting
+
+
+def test_the_last_round_is_between_the_best_of_the_first(rows):
+    """Whatever was left behind after two replicates was no better on them than what went on."""
+    for setting in records_search.SETTINGS:
+        mine = searched_rows(setting["labels"], setting["arm"], rows)
+        first = min(row["replicate"] for row in mine)
+        order = choosing.ranked([row for row in mine if row["replicate"] < first + choosing.SEARCHED], choosing.SEARCHED)
+        went_on = {cell for cell, seen in tried(mine).items() if len(seen) == choosing.DECIDED}
+        behind = next(i for i, cell in enumerate(order) if tuple(cell.items()) not in went_on)
+        assert behind >= choosing.FINALISTS, setting  # those that lead all went on
+
+
+def test_a_search_follows_a_winner_beyond_the_edge():
+    """With an accuracy that peaks outside the grid, the search walks there; what it chose is no edge any more."""
+    peak = 2.56
+
+    def score(cells, first, count):
+        values = [1 - abs(np.log(cell["lr"] / peak)) / 20 - 0.01 * cell["weight_decay"] for cell in cells]
+        return torch.tensor([values] * count, dtype=torch.float64)
+
+    rows = choosing.searched(records_search.stages("alone"), score)
+    assert choosing.best(rows) == {"lr": peak, "weight_decay": 0.0} and choosing.edges(rows) == {}
+    assert max(records_search.RATES) < peak and len(tried(rows)) == records_search.BUDGET + 3
+    few = [row for row in rows if row["replicate"] < choosing.SEARCHED]
+    assert choosing.ranked(few, choosing.DECIDED) == []
+
+
+def test_what_two_replicates_prefer_by_luck_eight_undo():
+    def score(cells, first, count):
+        good = [float(cell["lr"] == 0.04 and cell["weight_decay"] == 0.05) for cell in cells]
+        lucky = [float(cell["lr"] == 0.08 and cell["weight_decay"] == 0.05) for cell in cells]
+        return torch.tensor([[0.5 + 0.1 * g + (0.2 if first + r < 2 else 0.0) * k for g, k in zip(good, lucky, strict=True)] for r in range(count)],
+                            dtype=torch.float64)  # fmt: skip
+
+    rows = choosing.searched(records_search.stages("alone"), score)
+    assert choosing.ranked(rows, choosing.SEARCHED)[0]["lr"] == 0.08 and choosing.best(rows)["lr"] == 0.04
+
+
+def test_answers_only_never_use_a_label(rows):
+    for labels in (halves.FEW, halves.ALL):
+        assert {row["weight"] for row in searched_rows(labels, ONLY, rows)} == {1.0}
 
 
 def test_a_setting_says_what_its_run_needs():
@@ -142,7 +196,8 @@ def test_every_figure_can_be_read(found, rows, as_on_the_page):
     pictures = [figures.regimes.picture(found), figures.training_on.picture(found), figures.beliefs.picture(images, z),
                 figures.belief.picture(images, z, 8.0, 1), figures.gradient_sizes.picture({1.0: (0.01, 0.01), 16.0: (0.02, 1e-4)}),
                 figures.reliability.picture(found, halves.ALL, ["alone", "label smoothing", SOFT]),
-                figures.threes.picture({"labels alone": [0.0] * 4, "soft targets": [0.1, 0.2, 0.3, 0.4]})]  # fmt: skip
+                figures.threes.picture({"labels alone": [0.0] * 4, "soft targets": [0.1, 0.2, 0.3, 0.4]},
+                                       {"labels alone": [0.0] * 4, "soft targets": [0.01, 0.02, 0.01, 0.03]})]  # fmt: skip
     pictures += [figures.gains.picture(found, n) for n in COUNTS] + [figures.grid.picture(rows, n) for n in (halves.FEW, halves.ALL)]
     for picture in pictures:
         assert layout_faults(picture.fig) == [], picture.caption
@@ -153,9 +208,16 @@ def test_every_figure_can_be_read(found, rows, as_on_the_page):
 
 def test_the_next_best_settings_are_those_of_the_search(rows):
     for labels, cells in NEXT_BEST.items():
-        mine = rows[(rows.labels == labels) & (rows.arm == "alone")].sort_values("accuracy", ascending=False, kind="stable")
-        ranked = mine[["lr", "weight_decay"]].to_dict("records")
+        ranked = choosing.ranked(searched_rows(labels, "alone", rows), choosing.DECIDED)
         assert ranked[0] == pytest.approx(TUNED[labels]["alone"]) and [dict(c) for c in cells] == ranked[1 : 1 + len(cells)]
+
+
+def test_alone_is_held_at_the_decay_of_soft_targets_with_its_best_rate_there(rows):
+    for labels, numbers in SAME_DECAY.items():
+        assert numbers["weight_decay"] == TUNED[labels][SOFT]["weight_decay"]
+        mine = [row for row in searched_rows(labels, "alone", rows) if row["weight_decay"] == numbers["weight_decay"]]
+        ranked = choosing.ranked(mine, choosing.DECIDED) or choosing.ranked(mine, choosing.SEARCHED)
+        assert numbers == pytest.approx(ranked[0])
 
 
 def test_alone_has_the_labels_of_both_halves_and_is_tuned_as_alone_is():
@@ -165,11 +227,12 @@ def test_alone_has_the_labels_of_both_halves_and_is_tuned_as_alone_is():
             assert len(both.rows) == labels + halves.HALF == len(set(both.rows.tolist()))
             assert set(own.rows.tolist()) < set(both.rows.tolist()) and both.labelled is None and both.seed == own.seed
         mine = doubted.rows[(doubted.rows.labels == labels) & (doubted.rows.arm == records_controls.BOTH)]
-        tried = mine[mine.part == "search"]
-        means = tried.groupby(["lr", "weight_decay"]).accuracy.mean()
-        read = mine[mine.part == "read"]
-        assert len(means) == records_search.BUDGET and sorted(read.replicate) == list(range(halves.REPLICATES))
-        assert means[read.lr.iloc[0], read.weight_decay.iloc[0]] == means.max() and not read.diverged.any()
+        search, read = mine[mine.part == "search"].to_dict("records"), mine[mine.part == "read"]
+        cells = tried(search)
+        everywhere = sum(len(seen) == choosing.DECIDED for seen in cells.values())
+        assert len(cells) - (everywhere - choosing.FINALISTS) == records_search.BUDGET
+        assert sorted(read.replicate) == list(range(halves.REPLICATES)) and not read.diverged.any()
+        assert choosing.best(search) == {"lr": read.lr.iloc[0], "weight_decay": read.weight_decay.iloc[0]} and choosing.edges(search) == {}
 
 
 def test_doubts_are_held_against_the_same_replicates(found):

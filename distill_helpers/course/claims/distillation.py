@@ -13,6 +13,14 @@ _AFTER = {
     for key, what in (("vs_k", "stopping there"), ("vs_longer", "distilling as many steps more"))
 }
 _all = tuple(_AFTER.values())
+_ONLY = tuple(
+    Reading(
+        f"{regime}.only_{key}",
+        f"with {regime.replace('_', ' ')}, training on with labels after k steps of distillation that used no label beats {what}",
+    )
+    for regime in ("all_labels", "few_labels")
+    for key, what in (("vs_k", "stopping there"), ("vs_longer", "k + n steps of distillation, with as much of the labels as was best"))
+)
 C02 = Claim(
     "C02",
     "1",
@@ -26,9 +34,17 @@ C02 = Claim(
             Form("better than after k steps only", tuple(r for (_, key), r in _AFTER.items() if key == "vs_k")),
             Form("only with all labels", tuple(r for (regime, _), r in _AFTER.items() if regime == "all_labels")),
             Form("by less than m", _all, any_size=True),
+            Form("only where the distilling before used no label", _ONLY),
         ],
     ),
     "inconclusive",
+    revisions=(
+        Revision(
+            "2026-11-27",
+            "a weaker form is added: after distilling that used no label; it was added before it was run",
+            "where the search mixes labels into the distilling, training on adds less than in the step that the article describes",
+        ),
+    ),
 )
 
 # C04
@@ -101,6 +117,7 @@ C05 = Claim(
                 _kept,
                 Reading("vs_alone", "and beats the same student without a teacher"),
                 Reading("vs_both", "and beats the same student without a teacher that has the teacher's labels as well"),
+                Reading("vs_label_smoothing", "and beats the same student on smoothed labels, without a teacher"),
             ),
             (Form("it keeps them, and so does the student alone", (_kept, same("as_alone", "it is as accurate as alone"))),),
         ),
@@ -111,6 +128,11 @@ C05 = Claim(
             "2026-11-27",
             "thanks to its teacher: it must also beat alone where alone has the teacher's labels as well",
             "the teacher hands on labels that alone did not have, so beating alone does not show that it is the teacher",
+        ),
+        Revision(
+            "2026-11-27",
+            "and it must beat smoothed labels",
+            "the entry's control is labels alone, and labels may be softened without a teacher",
         ),
     ),
 )

@@ -50,13 +50,16 @@ WAYS = {
     "random teacher": Way("all", _soft, "random"),
     "distil longer": Way("all", _soft, "teacher", steps=STEPS + MORE),
     "distil, then labels": Way("labelled", _hard, steps=MORE, begins="soft targets, all images"),
+    "answers only": Way("all", _soft, "teacher"),  # at a weight of 1: no label is used
+    "answers only, then labels": Way("labelled", _hard, steps=MORE, begins="answers only"),
 }  # fmt: skip
+ONLY, ONLY_ON = "answers only", "answers only, then labels"
 # an arm that is another for more steps, with that one's settings
 LONGER = {"alone, twice as long": "alone", "distil longer": "soft targets, all images"}
 # where all images have their label these are the same run as another
 SAME_WITH_ALL = ("soft targets, labelled images", "pseudo-labels", "self-training")
 # run in the two registered regimes only
-REGISTERED_ONLY = ("alone, twice as long", "label smoothing", "random teacher", "distil longer", "distil, then labels")
+REGISTERED_ONLY = ("alone, twice as long", "label smoothing", "random teacher", "distil longer", "distil, then labels", ONLY, ONLY_ON)
 
 
 def arms_at(labels: int) -> list[str]:

@@ -3,14 +3,11 @@
 from functools import lru_cache
 
 from distill_helpers.course.lessons.soft_targets import records_controls
-from distill_helpers.course.lessons.soft_targets.arms import RECIPE
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, excess_of, measured
-from distill_helpers.course.lessons.soft_targets.records_controls import BOTH, NEXT
+from distill_helpers.course.lessons.soft_targets.records_controls import BOTH, DECAY, NEXT
 from distill_helpers.course.records import read_outcomes, read_record
 from distill_helpers.measure.crossed import two_way
 from distill_helpers.measure.statistics import Difference
-
-SOFT_DECAY = RECIPE.weight_decay  # soft targets choose temperature, weight and rate, not this
 
 
 class Doubts:
@@ -31,10 +28,10 @@ class Doubts:
         (right,) = (right for s, right in self.kept if s["arm"] == BOTH and s["labels"] == labels)
         return self._minus(labels, right)
 
-    def better_calibrated(self, labels: int, decay: float = SOFT_DECAY) -> Difference:
-        """By how much the calibration error of soft targets is below that of alone at the decay that soft targets have, at the best such rate."""
-        place = next(i for i, (s, _) in enumerate(self.kept) if s["arm"] == NEXT and s["labels"] == labels and s["weight_decay"] == decay)
-        alone = excess_of(self.kept[place][1], self.sure[place][1])
+    def better_calibrated(self, labels: int) -> Difference:
+        """By how much the calibration error of soft targets is below that of alone at the weight decay that soft targets have, at the best rate."""
+        place = next(i for i, (s, _) in enumerate(self.kept) if s["arm"] == DECAY and s["labels"] == labels)
+        alone, decay = excess_of(self.kept[place][1], self.sure[place][1]), self.kept[place][0]["weight_decay"]
         return two_way(alone, measured().miscalibration(labels, SOFT), name=f"ECE of alone, decay {decay:g} - {SOFT}")
 
     def _minus(self, labels: int, right) -> Difference:

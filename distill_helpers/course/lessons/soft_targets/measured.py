@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import records_arms, records_search
+from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_search
 from distill_helpers.course.lessons.soft_targets.arms import SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.halves import ALL
 from distill_helpers.course.records import read_outcomes, read_record
@@ -115,50 +115,27 @@ def measured() -> Measured:
 
 
 def searched():
-    """The record of the search, with the mean over its replicates: one row a setting."""
-    rows = read_record(records_search.__name__)
-    numbers = [n for n in ("lr", "weight_decay", "temperature", "weight", "smoothing") if n in rows]
-    means = rows.groupby(["labels", "arm", *numbers], as_index=False, dropna=False, sort=False).accuracy.mean()
-    return means.assign(accuracy=means.accuracy.round(6))  # so that equals are equal
+    """The record of the search: one row a setting and replicate."""
+    return read_record(records_search.__name__)
+
+
+def searched_rows(labels: int, arm: str, rows=None) -> list[dict]:
+    """The rows of one arm's search."""
+    rows = searched() if rows is None else rows
+    return rows[(rows.labels == labels) & (rows.arm == arm)].to_dict("records")
 
 
 def chosen(labels: int, arm: str, rows=None) -> dict:
-    """The setting with the best mean on validation, the first of equals."""
-    rows = searched() if rows is None else rows
-    mine = rows[(rows.labels == labels) & (rows.arm == arm)]
-    best = mine.loc[mine.accuracy.idxmax()]
-    return {n: float(best[n]) for n in ("temperature", "weight", "smoothing", "lr", "weight_decay") if n in best and not np.isnan(best[n])}
+    """The setting with the best mean over the eight search replicates."""
+    return choosing.best(searched_rows(labels, arm, rows))
 
 
 def pilot(labels: int, arm: str, against: str) -> float:
-    """Standard deviation over the search's two replicates of the difference on validation, each arm at its chosen setting."""
-    rows = read_record(records_search.__name__)
+    """Standard deviation over the eight search replicates of the difference on validation, each arm at its chosen setting."""
 
     def best(name):
-        mine = rows[(rows.labels == labels) & (rows.arm == name)]
-        for number, value in chosen(labels, name).items():
-            mine = mine[np.isclose(mine[number], value)]
-        return mine.sort_values("replicate").accuracy.to_numpy()
+        mine, numbers = searched_rows(labels, name), chosen(labels, name)
+        mine = [row for row in mine if all(row[n] == value for n, value in numbers.items())]
+        return np.array([row["accuracy"] for row in sorted(mine, key=lambda row: row["replicate"])])
 
     return float((best(arm) - best(against)).std(ddof=1))
-
-
-# ends beyond which there is nothing to try: no smoothing, no decay, no teacher or nothing else, next to no training on; at the lowest temperature
-# the answer is the first choice alone, at the highest the loss is regression of the logits and changes no more
-NATURAL = {("smoothing", 0.0), ("weight_decay", 0.0), ("weight", 0.0), ("weight", 1.0), ("temperature", 0.125), ("temperature", 128.0)}
-
-
-def at_an_edge(labels: int, arm: str, rows=None) -> list[str]:
-    """The numbers of the chosen setting that lie at an end of their grid, natural bounds excepted."""
-    rows = searched() if rows is None else rows
-    mine, best = rows[(rows.labels == labels) & (rows.arm == arm)], chosen(labels, arm, rows)
-    found = []
-    for name, value in best.items():
-        tried = mine[name].dropna()
-        if tried.nunique() > 1 and value in (tried.min(), tried.max()) and (name, value) not in NATURAL:
-            if name == "lr" and WAYS[arm].begins and value == tried.min():
-                continue
-            if name == "temperature" and best.get("weight") == 0:
-                continue
-            found.append(f"{name} {value:g}")
-    return found

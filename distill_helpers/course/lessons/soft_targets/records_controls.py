@@ -1,4 +1,4 @@
-"""Recorded: two doubts about the student alone. Would its next best settings have done better, and what if it had the teacher's labels too?"""
+"""Recorded: doubts about the student alone. Its next best settings; the weight decay that soft targets have; the teacher's labels as well."""
 
 from dataclasses import replace
 
@@ -6,9 +6,10 @@ import torch
 
 from distill_helpers.comparison import Arm, compare
 from distill_helpers.course.lessons.soft_targets.arms import RECIPE
+from distill_helpers.course.lessons.soft_targets.choosing import best, searched
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST, FIRST_SEARCHED, REPLICATES, pool, replicates
-from distill_helpers.course.lessons.soft_targets.records_search import DECAYS, RATES, SEARCHED
-from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST
+from distill_helpers.course.lessons.soft_targets.records_search import stages
+from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST, SAME_DECAY
 from distill_helpers.data import load_digits_cut
 from distill_helpers.models import digits_student
 from distill_helpers.strategies import HardLabels
@@ -16,8 +17,9 @@ from distill_helpers.strategies import HardLabels
 NAME = "soft_targets_controls"
 DATA = ["mnist5k.npz"]
 TOLERANCE = {"accuracy": 0.03}
-NEXT, BOTH = "alone, next best setting", "alone, the teacher's labels too"
+NEXT, BOTH, DECAY = "alone, next best setting", "alone, the teacher's labels too", "alone, the weight decay of soft targets"
 SETTINGS = [{"arm": NEXT, "labels": labels} | numbers for labels in (FEW, ALL) for numbers in NEXT_BEST[labels]]
+SETTINGS += [{"arm": DECAY, "labels": labels} | SAME_DECAY[labels] for labels in (FEW, ALL)]
 SETTINGS += [{"arm": BOTH, "labels": labels} for labels in (FEW, ALL)]
 
 
@@ -28,17 +30,17 @@ def run(setting: dict):
     outcomes: right, bool, and the confidence in the first choice, [replicate, 1, test digit].
     """
     digits, rows = load_digits_cut(), []
-    if setting["arm"] == NEXT:
+    if setting["arm"] != BOTH:
         chosen = {name: setting[name] for name in ("lr", "weight_decay")}
         drawn = replicates(setting["labels"], "labelled")
     else:
-        cells = [{"lr": r, "weight_decay": d} for r in RATES for d in DECAYS]
-        found = _trained(cells, _both(setting["labels"], SEARCHED, FIRST_SEARCHED), digits.validation)
-        means = found.scores["accuracy"]
-        rows = [cell | {"part": "search", "replicate": FIRST_SEARCHED + s, "accuracy": round(means[s, i].item(), 6), "diverged": 0}
-                for i, cell in enumerate(cells) for s in range(SEARCHED)]  # fmt: skip
-        chosen = cells[int(means.mean(0).mul(1e6).round().argmax())]
-        drawn = _both(setting["labels"], REPLICATES, FIRST)
+
+        def score(cells, begin, count):
+            return _trained(cells, _both(setting["labels"], count, FIRST_SEARCHED + begin), digits.validation).scores["accuracy"]
+
+        tried = searched(stages("alone"), score)
+        rows = [row | {"part": "search", "replicate": FIRST_SEARCHED + row["replicate"], "diverged": 0} for row in tried]
+        chosen, drawn = best(tried), _both(setting["labels"], REPLICATES, FIRST)
     found = _trained([chosen], drawn, digits.test)
     rows += [chosen | {"part": "read", "replicate": FIRST + r, "accuracy": round(found.scores["accuracy"][r, 0].item(), 6),
                        "diverged": int(found.diverged[r, 0])} for r in range(REPLICATES)]  # fmt: skip

@@ -1,62 +1,75 @@
-"""Recorded: the settings of every arm, chosen on the 500 validation digits over two replicates that are not among the measured ones."""
+"""Recorded: the settings of every arm, chosen on the 500 validation digits over eight replicates that are not among the measured ones."""
 
 from functools import lru_cache
+from itertools import product
 
-from distill_helpers.course.lessons.soft_targets.arms import LONGER, WAYS, arms_at, students, train
+from distill_helpers.course.lessons.soft_targets.arms import LONGER, ONLY, WAYS, arms_at, students, train
+from distill_helpers.course.lessons.soft_targets.choosing import DECIDED, STANDSTILL, best, searched
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST_SEARCHED, LABELS
 from distill_helpers.data import load_digits_cut
 
 NAME = "soft_targets_search"
 DATA = ["mnist5k.npz"]
 TOLERANCE = {"accuracy": 0.04}
-SEARCHED = 2  # replicates
-BUDGET = 24  # settings an arm
+BUDGET = 48  # settings an arm; training on has one more, to stop
 
-RATES = (0.0025, 0.01, 0.04, 0.16, 0.64, 2.56)
-LOW_RATES = (1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 1.0)  # for training on; next to none of it is the first
-DECAYS = (0.0, 0.05, 0.5, 5.0)
+RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+DECAYS = (0.0, 0.05, 0.15, 0.5, 1.5, 5.0)
+LOW_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)  # for training on
+COARSE = (0.01, 0.04, 0.16)  # rates, where there is more to choose
 SMOOTHINGS = (0.0, 0.1, 0.3, 0.6)
-TEMPERATURES = (0.125, 0.5, 2.0, 8.0, 32.0, 128.0)
+TEMPERATURES = (0.5, 2.0, 8.0, 32.0)
 WEIGHTS = (0.4, 0.8, 1.0)
 
-# two arms are others for more steps, and have their settings
+# an arm that is another for more steps has that one's settings
 SETTINGS = [{"labels": labels, "arm": arm} for labels in (FEW, ALL) for arm in arms_at(labels) if arm not in LONGER]
 # between the regimes the others keep the settings of FEW; what they are held against is tuned anew
 SETTINGS += [{"labels": labels, "arm": "alone"} for labels in LABELS if labels not in (FEW, ALL)]
 
 
-def grids(arm: str) -> list:
-    """The arm's settings in stages; a stage is a function of the best cell so far that gives cells, each a dict of numbers."""
+def kind(setting: dict) -> str:
+    """The arm, whatever the number of labels."""
+    return setting["arm"]
+
+
+def cells(**values) -> list[dict]:
+    """All combinations of the values."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
+def stages(arm: str) -> list:
+    """The arm's settings, 48 in all, in stages: functions of the ranked settings so far that give settings."""
     if WAYS[arm].begins:
-        return [lambda best: [{"lr": r, "weight_decay": d} for r in LOW_RATES for d in DECAYS]]
+        return [lambda ranked: cells(lr=LOW_RATES, weight_decay=DECAYS) + cells(lr=(STANDSTILL,), weight_decay=(0.0,))]
     if arm == "label smoothing":
-        return [lambda best: [{"smoothing": s, "lr": r} for s in SMOOTHINGS for r in RATES]]
+        return [lambda ranked: cells(smoothing=SMOOTHINGS, lr=(*COARSE, 0.64), weight_decay=(0.0, 0.05, 0.5))]
+    if arm == ONLY:
+        return [lambda ranked: cells(temperature=TEMPERATURES, weight=(1.0,), lr=COARSE, weight_decay=(0.0, 0.05, 0.5, 5.0))]
     if "soft" not in arm and arm not in ("class means", "random teacher"):
-        return [lambda best: [{"lr": r, "weight_decay": d} for r in RATES for d in DECAYS]]
+        return [lambda ranked: cells(lr=RATES, weight_decay=DECAYS)]
     # a weight of 0 is the labels alone, whatever the temperature
-    first = [{"temperature": t, "weight": w, "lr": 0.01} for t in TEMPERATURES for w in WEIGHTS] + [{"temperature": 2.0, "weight": 0.0, "lr": 0.01}]
-    return [lambda best: first, lambda best: [best | {"lr": r} for r in RATES if r != 0.01]]
+    joint = cells(temperature=TEMPERATURES, weight=WEIGHTS, lr=COARSE, weight_decay=(0.05,))
+    joint += cells(temperature=(2.0,), weight=(0.0,), lr=COARSE, weight_decay=(0.05,))
+    return [lambda ranked: joint, lambda ranked: [cell | {"weight_decay": d} for cell in ranked[:3] for d in (0.0, 0.5, 5.0)]]
 
 
 @lru_cache(maxsize=None)
-def search(arm: str, labels: int, count: int = SEARCHED) -> tuple[dict, list[dict]]:
-    """(the best cell, one row a cell and replicate)."""
-    rows, best, top, earlier = [], None, -1.0, None
+def search(arm: str, labels: int) -> tuple[dict, list[dict]]:
+    """(the chosen setting, one row a setting and replicate)."""
+    earlier, held = None, load_digits_cut().validation
     first = "alone" if WAYS[arm].asked == "earlier student" else WAYS[arm].begins
     if first:
-        found, _ = search(first, labels, count)
-        earlier = students(train(first, labels, [found], count, FIRST_SEARCHED, test=load_digits_cut().validation))
-    for stage in grids(arm):
-        cells = stage(best)
-        found = train(arm, labels, cells, count, FIRST_SEARCHED, earlier, load_digits_cut().validation)
-        for i, cell in enumerate(cells):
-            values = found.scores["accuracy"][:, i]
-            rows += [cell | {"replicate": FIRST_SEARCHED + r, "accuracy": v.item()} for r, v in enumerate(values)]
-            if values.mean().item() > top:
-                best, top = cell, values.mean().item()
-    return best, rows
+        found, _ = search(first, labels)
+        earlier = students(train(first, labels, [found], DECIDED, FIRST_SEARCHED, test=held))
+
+    def score(settings, begin, count):
+        before = earlier and earlier[begin : begin + count]
+        return train(arm, labels, settings, count, FIRST_SEARCHED + begin, before, held).scores["accuracy"]
+
+    rows = searched(stages(arm), score)
+    return best(rows), [row | {"replicate": FIRST_SEARCHED + row["replicate"]} for row in rows]
 
 
-def run(setting: dict, count: int = SEARCHED) -> list[dict]:
+def run(setting: dict) -> list[dict]:
     """All settings of one arm with so many labels: validation accuracy, one row a setting and replicate."""
-    return search(setting["arm"], setting["labels"], count)[1]
+    return search(setting["arm"], setting["labels"])[1]
