@@ -17,5 +17,5 @@ def kind(setting: dict) -> str:
 
 
 def run(setting: dict):
-    """One row an arm, and which test digits each got right."""
+    """One row an arm; no two replicates share a test picture, so nothing is kept of single ones."""
     return in_one_regime(CIFAR10, setting["regime"], TUNED, setting["replicate"])

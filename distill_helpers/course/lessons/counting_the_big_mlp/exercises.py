@@ -31,9 +31,7 @@ EXERCISES = [
         reference=_largest_hidden,
         cases=((784, 10, 27_000), (784, 10, 100), (2, 1, 17), (10, 10, 10_000), (3, 2, 50)),
         mistakes=(
-            Mistake(
-                lambda i, c, b: max(0, b // (i + 1 + c)), "The outputs' biases come first: take the classes off the budget before dividing."
-            ),
+            Mistake(lambda i, c, b: max(0, b // (i + 1 + c)), "The outputs' biases come first: take the classes off the budget before dividing."),
             Mistake(lambda i, c, b: max(0, (b - c) // (i + c)), "Each hidden neuron also has a bias of its own."),
             Mistake(lambda i, c, b: max(0, b // (i + c)), "No biases at all were counted: one per hidden neuron and one per output."),
             Mistake(lambda i, c, b: max(0, (b - c) // (i + 1)), "Each hidden neuron also sends a weight to every output."),

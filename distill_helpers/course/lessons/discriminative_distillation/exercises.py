@@ -105,9 +105,7 @@ EXERCISES = [
         "3",
         "The R1 penalty keeps the critic flat where the teacher's answers lie.",
         reference=lambda critic, answers: 0.5 * _slopes(critic, answers).square().sum(-1).mean(),
-        cases=tuple(
-            (_cubic, torch.rand(count, 3, generator=torch.Generator().manual_seed(count))) for count in (2, 5)
-        ),
+        cases=tuple((_cubic, torch.rand(count, 3, generator=torch.Generator().manual_seed(count))) for count in (2, 5)),
         mistakes=(
             Mistake(lambda c, p: _slopes(c, p).square().sum(-1).mean(), "The factor ½ is missing (Mescheder et al. 2018, eq. 9)."),
             Mistake(

@@ -94,9 +94,7 @@ EXERCISES = [
         reference=lambda n, d: 2 * n + d,
         cases=((3500, 784), (10, 3), (1, 1), (50, 784)),
         mistakes=(
-            Mistake(
-                lambda n, d: n * d + 2 * n, "That is a dense hidden layer of n neurons. Here all neurons share one projection of d weights."
-            ),
+            Mistake(lambda n, d: n * d + 2 * n, "That is a dense hidden layer of n neurons. Here all neurons share one projection of d weights."),
             Mistake(lambda n, d: 2 * n, "The projection is missing: d more weights."),
             Mistake(lambda n, d: n + d, "Each of the n neurons has two numbers of its own: a threshold and an output weight."),
             Mistake(lambda n, d: 2 * n + d + 1, "The output has no bias: the lowest threshold lies below all inputs and does its work."),

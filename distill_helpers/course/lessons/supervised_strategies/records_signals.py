@@ -80,7 +80,7 @@ def noisy_digits():
 
 @lru_cache(maxsize=2)
 def teacher(kind: str) -> torch.nn.Module:
-    """"maps": a convolutional teacher. "misled": the perceptron of records_robust, trained on the noisy labels."""
+    """ "maps": a convolutional teacher. "misled": the perceptron of records_robust, trained on the noisy labels."""
     model = build_seeded(digits_conv_teacher if kind == "maps" else teacher_net, 0)
     if kind == "maps":
         fit(model, views(), Recipe(steps=600, lr=2e-3, batch_size=64))

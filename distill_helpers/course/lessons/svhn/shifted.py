@@ -88,5 +88,3 @@ def one_replicate(seed: int) -> list[dict]:
 
 def _share(truths) -> float:
     return round(truths.float().mean().item(), 6)
-
-
