@@ -53,7 +53,7 @@ LESSONS = [
     Lesson("12", "robust_students", _DISTIL, "Dropout, Mixup, Softmax and Marginal Loss"),
     Lesson("13", "strategy_tournament", _DISTIL, "every strategy, one budget, many seeds"),
     Lesson("14", "mnist", _APPLY, "how small a student can be, and what a teacher is worth in parameters"),
-    Lesson("15", "svhn", _APPLY, "house numbers"),
+    Lesson("15", "svhn", _APPLY, "house numbers: a shift of domain, and a teacher that is wrong"),
     Lesson("16", "cifar10", _APPLY, "small photographs in ten classes"),
     Lesson("17", "imagenet", _APPLY, "many classes"),
     Lesson("18", "coco_detection", _APPLY, "finding objects"),

@@ -380,4 +380,4 @@ dh.reading("lecun1998gradient", "srinivas2018knowledge", "guo2017calibration",
            "beyer2022knowledge")
 
 # %% [markdown]
-# **Next:** [22 · The verdicts](22_the_verdicts.ipynb). To come: 15 to 20, six more applications, and 21 · Your own task.
+# **Next:** [15 · SVHN](15_svhn.ipynb).

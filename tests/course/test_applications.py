@@ -15,10 +15,11 @@ from distill_helpers.course.applications.ways import ALONE, LONGER, PSEUDO, SELF
 from distill_helpers.course.catalogue import LESSONS
 from distill_helpers.course.claims import CLAIMS
 from distill_helpers.course.lessons.mnist.task import MNIST
+from distill_helpers.course.lessons.svhn.task import SVHN
 from distill_helpers.course.records import read_record
 from distill_helpers.show import layout_faults, style
 
-APPS = {"mnist": MNIST}
+APPS = {"mnist": MNIST, "svhn": SVHN}
 BUDGET = 15
 
 

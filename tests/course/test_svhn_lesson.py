@@ -13,7 +13,7 @@ from distill_helpers.course.applications.trials import in_one_regime
 from distill_helpers.course.applications.ways import SOFT, WAYS
 from distill_helpers.course.lessons.svhn import figures, full, shifted
 from distill_helpers.course.lessons.svhn.measured import shifted as recorded
-from distill_helpers.course.lessons.svhn.shifted import ARMS, LABELLED, NEW, OLD, SHIFTS
+from distill_helpers.course.lessons.svhn.shifted import ARMS, LABELLED, NEW, OLD, OLD_ALONE, SHIFTS
 from distill_helpers.course.lessons.svhn.task import SVHN, draw
 from distill_helpers.show import layout_faults, style
 
@@ -46,7 +46,7 @@ def test_pictures_belong_to_one_replicate_shift_and_part():
 
 def test_the_record_is_whole_and_says_what_shifted_means(found):
     for shift in SHIFTS:
-        for arm in ("teacher", *ARMS):
+        for arm in ("teacher", *ARMS, OLD_ALONE):
             assert len(found.column(shift, arm)) == REPLICATES and found.column(shift, arm).min() > 0.3  # chance is 0.1
     assert (found.column(0.0, "teacher") > found.column(1.0, "teacher")).all() and (found.column(1.0, "teacher", "repeats") == 1).all()
     one = found.gain(1.0, NEW, LABELLED)

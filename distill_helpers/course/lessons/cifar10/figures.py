@@ -5,9 +5,8 @@ import numpy as np
 
 from distill_helpers.course.lessons.cifar10.measured import AT_05, TUNED
 from distill_helpers.measure.kinds import word
-from distill_helpers.show import Picture, Row, forest, looks, on_page, samples
+from distill_helpers.show import Picture, Row, forest, looks, on_page, samples, views_grid
 from distill_helpers.show.figure import PAGE
-from distill_helpers.show.images import views_grid
 
 SMALLEST = 1.0  # point of accuracy, the m of C22
 PAIRS = {"short": ("short, soft targets", "short, alone"), "long": ("long, soft targets", "long, alone"),
@@ -20,7 +19,7 @@ STANDARD, STANDARD_9 = "standardised, T 2", "standardised, T 2, weight 9"
 def emoji(images, words):
     """Some pictures over their classes. words: the names."""
     return Picture(samples(images, words, columns=10, size=0.68), f"{len(images)} emoji on photographs or running colours, each over its class",
-                   "Pictures of emoji-cifar, of the student's own. A third of them are partly covered by a piece of another background.")  # fmt: skip
+                   "Pictures of emoji-cifar, of the student's own. One in three is partly covered by a piece of another background.")  # fmt: skip
 
 
 @on_page
@@ -45,8 +44,8 @@ def norms(found):
     ax.set_yticks(range(len(names)), names)
     ax.set(ylim=(len(names) - 0.4, -0.5), xlabel="test accuracy, %, all labels")
     return Picture(fig, f"Test accuracy of a narrow residual student under two norms: {'; '.join(said)}",
-                   "A residual student of a quarter of the teacher's widths, with the norm as published and with one that keeps no statistics of the "
-                   "batch. Dots are replicates; beside them the mean with its 95 % interval.")  # fmt: skip
+                   "A residual student of a quarter of the teacher's widths, with the norm as published and with one that keeps no statistics of "
+                   "the batch. Dots are replicates; beside them the mean with its 95 % interval.")  # fmt: skip
 
 
 @on_page
@@ -86,8 +85,8 @@ def recipes(found):
     gap.set_xlabel("gain of soft targets, points")
     fig.legend(loc="outside lower center", ncols=2, fontsize=8)
     return Picture(fig, f"Accuracy alone and with soft targets under three recipes; {'; '.join(said)}",
-                   "The same student with all labels under three recipes: short, six times as long, and as long on mixed pictures. On the right the "
-                   "paired gain of soft targets, with its 95 % interval over replicates.")  # fmt: skip
+                   "The same student with all labels under three recipes: short, six times as long, and as long on mixed pictures. On the right "
+                   "the paired gain of soft targets, with its 95 % interval over replicates.")  # fmt: skip
 
 
 @on_page

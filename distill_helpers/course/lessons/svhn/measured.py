@@ -3,18 +3,19 @@
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.svhn import records_shift
+from distill_helpers.course.lessons.svhn import records_control, records_shift
 from distill_helpers.course.records import read_record
 from distill_helpers.measure.statistics import Difference, interval, paired
 
 
 class Shifted:
-    """The recorded arms at each shift. rows: the table."""
+    """The recorded arms at each shift, and beside them the student of labels of the old domain. rows: the table."""
 
     def __init__(self):
-        self.rows = read_record(records_shift.__name__)
+        self.rows = pd.concat([read_record(module.__name__) for module in (records_shift, records_control)], ignore_index=True)
         self.shifts = sorted(self.rows["shift"].unique().tolist())
         self.arms = list(dict.fromkeys(self.rows.arm))
 
@@ -33,6 +34,10 @@ class Shifted:
         """One arm minus another at the same shift, on the same pictures."""
         return paired(self.column(shift, arm, name), self.column(shift, against, name), name=f"{arm} - {against}",
                       diverged=int(((self.column(shift, arm, "diverged") + self.column(shift, against, "diverged")) > 0).sum()))  # fmt: skip
+
+    def falls(self, arm: str, near: float = 0.0, far: float = 1.0) -> Difference:
+        """By how much the arm's accuracy at the shift ``far`` is below that at ``near``; paired by replicate, each with other pictures."""
+        return paired(self.column(near, arm), self.column(far, arm), name=f"{arm}: shift {near:g} - {far:g}")
 
     def grows(self, arm: str, against: str, near: float = 0.0, far: float = 1.0) -> Difference:
         """By how much the gain at the shift ``far`` is above the gain at ``near``."""

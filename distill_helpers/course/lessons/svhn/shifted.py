@@ -18,6 +18,7 @@ from distill_helpers.training.replicates import balanced
 SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 OLD, NEW, NEW_PSEUDO, LABELLED = ARMS = ("soft targets, old pictures", "soft targets, new pictures", "pseudo-labels, new pictures",
                                          "alone, all labels of the new")  # fmt: skip
+OLD_ALONE = "alone, all labels of the old"
 
 
 def pictures(seed: int, shift: float, count: int, part: str) -> ImageSet:
@@ -83,6 +84,20 @@ def one_replicate(seed: int) -> list[dict]:
             said = answered(found.model(arm), test).argmax(-1) if not lost else torch.zeros_like(taught)
             rows.append({"shift": shift, "arm": arm, "replicate": seed, "accuracy": _share(said == test.labels),
                          "repeats": _share(said[wrong] == taught[wrong]), "diverged": lost})  # fmt: skip
+    return rows
+
+
+def without_teacher(seed: int) -> list[dict]:
+    """Rows as of ``one_replicate`` of the student alone with all labels of the old domain: what a net that learnt there gets wrong by itself."""
+    guide = lent_teacher(SVHN, seed)
+    own = train(SVHN, ALL, {OLD_ALONE: (ALONE, TUNED[ALL][ALONE])}, seed, draw(seed).validation)
+    lost, rows = int(own.diverged[0, 0]), []
+    for shift in SHIFTS:
+        test = test_at(seed, shift)
+        taught = answered(guide, test).argmax(-1)
+        said, wrong = answered(own.model(OLD_ALONE), test).argmax(-1) if not lost else torch.zeros_like(taught), taught != test.labels
+        rows.append({"shift": shift, "arm": OLD_ALONE, "replicate": seed, "accuracy": _share(said == test.labels),
+                     "repeats": _share(said[wrong] == taught[wrong]), "diverged": lost})  # fmt: skip
     return rows
 
 
