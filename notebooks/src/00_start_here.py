@@ -130,7 +130,7 @@ figures.arms(a, b, paired, unpaired)
 # %% [markdown]
 # ## Six words
 #
-# Is a gain worth having? Before a run the course writes down $m$, the smallest effect that matters, with a reason. For clean accuracy it is half a point; under attack one point; of ECE 0.01, of CKA 0.02. The interval $[l, u]$ is then held
+# Is a gain worth having? Before a run the course writes down $m$, the smallest effect that matters, with a reason. For accuracy it is half a point; other measures have their own, said where they first occur. The interval $[l, u]$ is then held
 # against $-m$, $0$ and $m$, and gets one of six words.
 
 # %%
@@ -173,7 +173,7 @@ dh.predict.outcome("start_here.word", word("gain", 0.20, 0.48, 0.5),
 # ## From the register to the ledger
 #
 # A claim is vague, a measurement is not. So the *register* says for each claim what must be measured: *readings*, which a fair opponent would accept as its meaning, and weaker forms of the
-# same sentence. It was written after the first edition's results and before any run of the second. Here is claim C02.
+# same sentence. It was written after the results of an earlier edition of this course, and before any run of this one. Here is claim C02.
 
 # %%
 claim = find_claim("C02")
@@ -250,7 +250,7 @@ second = dh.finding("start.both", "Intervals over replicates and test examples h
 figures.worlds(alone[:40], both[:40], truth=0.01)
 
 # %% [markdown]
-# The second rule counts both sources, from the mean squares of the table of replicates by examples:
+# The second rule counts both sources. Take the table of $R$ replicates by $J$ examples. $MS_{\mathrm{rep}}$ is $J$ times the variance of its row means, $MS_{\mathrm{ex}}$ is $R$ times the variance of its column means, and $MS_{\mathrm{rest}}$ is the variance of what rows and columns leave over:
 #
 # $$\mathrm{var}(\bar d) = \frac{MS_{\mathrm{rep}} + MS_{\mathrm{ex}} - MS_{\mathrm{rest}}}{R J}$$
 #

@@ -5,10 +5,12 @@ import torch
 
 from distill_helpers.course.exercises.grading import Exercise, Mistake
 from distill_helpers.course.exercises.kinds import Experiment, Judgement, Option
-from distill_helpers.measure.crossed import two_way
+from distill_helpers.measure.crossed import mean_squares, paired_variance, two_way
 from distill_helpers.measure.kinds import word_of_gain
 
 TRUTH, WORLDS = 0.01, 400
+NARROW = 0.97  # of the width that Student's t asks for; 1.96 gives 0.95
+_FEW = "Your intervals are narrower than eight replicates allow: 1.96 is for many. Which quantile, with how many degrees of freedom?"
 
 
 def _intervals(generator):
@@ -66,6 +68,8 @@ def _examine(answer, generator) -> str:
         wide += (high - low) / (2 * two_way(table).half)
     if inside < 0.9 * WORLDS:
         return "Your intervals miss the truth too often: which source of variation have you left out?"
+    if wide < NARROW * WORLDS:
+        return _FEW
     if wide > 1.5 * WORLDS:
         return "Your intervals hold the truth, but they are more than half as wide again as they need to be."
     return ""
@@ -78,6 +82,11 @@ def _t_over(axis):
         return table.mean() - half, table.mean() + half
 
     return answer
+
+
+def _normal(table):
+    half = 1.96 * paired_variance(mean_squares(table))[0] ** 0.5
+    return table.mean() - half, table.mean() + half
 
 
 def _range(table):
@@ -109,6 +118,7 @@ EXERCISES = [
     Experiment("3", "An interval that covers replicates and test examples.", _examine, _reference, (
         Mistake(_t_over(1), "Your intervals miss the truth too often: which source of variation have you left out?"),
         Mistake(_range, "Your intervals hold the truth, but they are more than half as wide again as they need to be."),
+        Mistake(_normal, _FEW),
         Mistake(lambda table: (table.mean() + 1, table.mean()), "The lower end must come first, and neither may be missing."),
     )),
 ]  # fmt: skip

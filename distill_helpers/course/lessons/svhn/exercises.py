@@ -74,12 +74,12 @@ EXERCISES = [
         Mistake(lambda student, teacher, labels: (student[teacher != labels] != labels[teacher != labels]).double().mean(),
                 "A student may be wrong there in its own way; count the very same wrong answer."),
     )),
-    Judgement("2", "A student repeats 49 % of its teacher's errors on pictures of a new domain. A student that never had a teacher, but labels of "
-                   "the new domain, makes the same wrong answers at 22 % of these pictures. What follows?", (
+    Judgement("2", "A student repeats 49 % of its teacher's errors on pictures of a new domain. A student that learnt from labels of the old "
+                   "domain, as the teacher did, and never had a teacher, gives the same wrong answers at 32 % of them. What follows?", (
         Option("The student copied 49 % of the errors from its teacher.",
-               "Part of them comes about without a teacher: a hard picture misleads both. The other student shows how many."),
-        Option("More errors are shared than hard pictures alone would bring about.",
-               "Right: the student without a teacher is the control, and 22 is below 49. An interval should stand beside both.", right=True),
+               "Part of them comes about without a teacher: a hard picture or a strange font misleads both. The other student shows how many."),
+        Option("More errors are shared than the old domain alone would bring about.",
+               "Right: the student without a teacher is the control, and 32 is below 49. An interval should stand beside both.", right=True),
         Option("The student is worse than the one without a teacher.", "Accuracy is another question: it may repeat errors and still read more."),
         Option("Nothing, since both students are wrong at times.", "The two shares differ on the same pictures, and the control says by how much."),
     )),
