@@ -56,6 +56,7 @@ def run_check(numbers) -> int:
     stale = [why for name, called in named.items() if (not numbers or called & set(numbers)) and (why := problem_of(name))]
     for why in (*drifted, *stale):
         print(why)
+    print(f"{len(drifted) + len(stale)} of the notebooks and records asked for have drifted, are stale, missing or damaged")
     return 1 if drifted or stale else 0
 
 

@@ -626,3 +626,15 @@ def test_the_command_line_reads_its_environment(toy, monkeypatch, capsys):
         assert "lessons.soft_targets.records_search" in " ".join(runner.recorded_runs([asked_for]))
     assert len(runner.recorded_runs(["soft_targets_search"])) == 1
     assert runner.main(["recertify", "77"]) == 1 and "no recorded run belongs to 77" in capsys.readouterr().out
+
+
+def test_a_record_whose_module_cannot_be_imported_is_named_and_the_check_goes_on(tmp_path, monkeypatch, capsys):
+    (tmp_path / "records_broken.py").write_text("TUNED = {}\n\nSETTINGS = [TUNED['answers only']]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    why = problem_of("records_broken")
+    assert why == "records_broken cannot be imported: KeyError: 'answers only' (records_broken.py, line 3)"
+    monkeypatch.setattr(runner, "records_of_lessons", lambda: {"records_broken": {"99", "broken"}})
+    monkeypatch.setattr(runner.sync, "sources", lambda numbers: [])
+    assert runner.run_check([]) == 1
+    said = capsys.readouterr().out
+    assert why in said and "1 of the notebooks and records" in said

@@ -4,6 +4,7 @@ import csv
 import importlib
 import io
 import json
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,7 +109,13 @@ def whole_record(module_name: str, folder: Path | None = None) -> Survey:
 
 
 def problem_of(module_name: str, folder: Path | None = None) -> str | None:
-    """Why a record cannot be read, None where it can."""
+    """Why a record cannot be read, None where it can. A module that cannot be imported is such a reason as well."""
+    try:
+        importlib.import_module(module_name)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        name = module_name.removeprefix("distill_helpers.course.lessons.")
+        return f"{name} cannot be imported: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
     try:
         whole_record(module_name, folder)
     except StaleRecord as error:

@@ -40,13 +40,13 @@ def by_shift(found):
 def repeated(found):
     """How often a student gives the teacher's very wrong answer where the teacher is wrong."""
     fig, ax = plt.subplots(figsize=(PAGE, 3.0))
-    arms, said = (*SHOWN[1:], OLD_ALONE), []
-    for arm, look in zip(arms, looks(len(arms)), strict=True):
+    arms, said = (*SHOWN, OLD_ALONE), []
+    for arm, look in list(zip(arms, looks(len(arms)), strict=True))[1:]:  # the teacher repeats all; each arm looks as in the figure above
         values = [found.mean(s, arm, "repeats").times(100) for s in found.shifts]
         means = np.array([d.mean for d in values])
         ax.errorbar(found.shifts, means, yerr=np.array([[d.mean - d.low, d.high - d.mean] for d in values]).T, label=arm, ms=5, lw=1.2, **look)
         said.append(f"{arm} {means[0]:.0f} % to {means[-1]:.0f} %")
-    ax.set(xlabel="shift", ylabel="teacher's errors repeated, %", xticks=found.shifts, ylim=(0, None))
+    ax.set(xlabel="shift", ylabel="errors repeated, %", xticks=found.shifts, ylim=(0, None))
     fig.legend(loc="outside lower center", ncols=2, fontsize=8)
     return Picture(fig, f"Share of the teacher's errors that a student repeats to the very digit, by shift: {'; '.join(said)}",
                    "Of the pictures that the teacher gets wrong, the share to which a student gives the very same wrong digit. Two students have "
