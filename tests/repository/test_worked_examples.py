@@ -66,7 +66,7 @@ def test_the_page_adds_what_it_says():
     """Each strategy is one file and one line."""
     paths = [path for path, _ in BLOCKS]
     files = [path for path in paths if not (ROOT / path).exists()]
-    assert len(files) == 4 and len(set(files)) == 4
+    assert len(files) == 5 and len(set(files)) == 5
     lines = [code.strip() for path, code in BLOCKS if path == "distill_helpers/strategies/__init__.py"]
     assert len(lines) == 2 and all("\n" not in line for line in lines)
 
@@ -80,6 +80,11 @@ def test_the_strategies_are_sound_and_entered(copy):
     files = [f"tests/{name}" for name in names]
     said = runs(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", *files, "-k", chosen)
     assert int(re.search(r"(\d+) passed", said)[1]) == 14 and "failed" not in said
+
+
+def test_the_test_by_hand_passes_and_finds_its_faults(copy):
+    said = runs(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/strategies/test_reused_head.py")
+    assert int(re.search(r"(\d+) passed", said)[1]) == 3 and "failed" not in said
 
 
 def test_no_record_becomes_stale_and_the_new_entry_is_all_there_is_to_make(copy):
