@@ -1,1 +1,0 @@
-"""The lesson on CIFAR-10: what it measures, draws and asks."""
