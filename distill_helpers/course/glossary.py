@@ -82,7 +82,7 @@ TERMS = {
         "simultaneous": "Said of intervals that all hold together in 95 of 100 repetitions, for a family of comparisons.",
         "fragile": "Said of a verdict that changes at half or twice m, or with one source of variation left out.",
         "finding": "A sentence that was printed with its number, and is refused when the number no longer supports it.",
-        "register": "The list of claims with their readings and margins, dated before the runs.",
+        "register": "The list of claims with their readings and margins, dated; a later change has its own date and reason.",
     },
     "What is measured": {
         "accuracy": "The share of test examples whose largest logit belongs to the label.",

@@ -11,7 +11,10 @@ from distill_helpers.course.verdicts import FRAGILE, read_verdicts, said_member
 
 UNTESTED = "not yet tested"
 FIRST, SECOND = "first edition", "second edition"
-NOT_REDRAWN = "the digits themselves, the architectures, the grids that arms are tuned over, and the settings chosen once for all replicates"
+NOT_REDRAWN = (
+    "the digits and their views, the fonts, drawings and photographs that pictures are made of, the architectures, the grids that arms are "
+    "tuned over, and the settings chosen once for all replicates"
+)
 _COLUMNS = ["claim", "part", "section", "says", "expected", "verdict", "form", "firmness", "edition", "notebook", "evidence"]
 
 

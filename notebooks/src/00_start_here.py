@@ -173,7 +173,7 @@ dh.predict.outcome("start_here.word", word("gain", 0.20, 0.48, 0.5),
 # ## From the register to the ledger
 #
 # A claim is vague, a measurement is not. So the *register* says for each claim what must be measured: *readings*, which a fair opponent would accept as its meaning, and weaker forms of the
-# same sentence. It was written after the results of an earlier edition of this course, and before any run of this one. Here is claim C02.
+# same sentence. It was written after the results of an earlier edition of this course, and before any run of this one; what was changed or added later says when and why. Here is claim C02.
 
 # %%
 claim = find_claim("C02")
@@ -196,7 +196,7 @@ figures.measured(rehearsed)
 figures.timeline(claim, part, rehearsed)
 
 # %% [markdown]
-# Not all four readings are supported, so the claim does not *hold*. The weaker forms are tried in order; the first that is supported makes it *hold in part*. With none, and one reading
+# Not all four readings are supported, so the claim does not *hold*. The weaker forms are tried in order; the first that is supported makes it *hold in part*. With none supported and none open, and one reading
 # against, it is *refuted*. All else is *inconclusive*, which is a result too.
 
 # %% [markdown]

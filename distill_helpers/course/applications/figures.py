@@ -86,7 +86,7 @@ def questions(results: Results):
     """Steps and time spared in each regime, as shares of a whole run."""
     rows, limit = [], 100.0
     for regime in REGIMES:
-        spared = {"steps": results.steps_saved(regime), "time, teacher given": results.time_saved(regime, teacher=False)}
+        spared = {"steps": results.steps_saved(regime), "time, teacher trained already": results.time_saved(regime, teacher=False)}
         for name, d in spared.items():
             shown, name = d.times(100), f"{name}, {regime}"
             rows.append(Row(name, shown.mean, shown.low, shown.high, m=10.0, word=word("gain", shown.low, shown.high, 10.0)))

@@ -102,17 +102,23 @@ class Results:
         """Seconds of one step."""
         return self.seconds[ALONE if arm == LONGER else PSEUDO if arm == "self-training" else arm]
 
-    def asked_before(self, arm: str) -> float:
-        """Seconds before the first step of an arm that has a teacher: its training, and its answers to all views."""
-        return self.seconds[TEACHER] + self.seconds[ANSWERS] if WAYS[arm].teacher else 0.0
+    def asked_before(self, regime: str, arm: str, training: bool = True) -> float:
+        """Seconds before the first step of an arm that has a teacher: its training, where it counts, and its answers to all views.
+
+        Where labels are few and nothing else is there, it answers about those examples only.
+        """
+        if not WAYS[arm].teacher:
+            return 0.0
+        share = self.app.few / len(self.app.draw(self.replicates[0]).mine) if regime == FEW else 1.0
+        return self.seconds[TEACHER] * training + self.seconds[ANSWERS] * share
 
     def time_saved(self, regime: str, arm: str = SOFT, teacher: bool = True) -> Difference:
         """Seconds to the common quality that the arm spares, as a share of the time of the student's whole run alone.
 
-        teacher: whether the teacher's training and its answers count.
+        teacher: whether the teacher's training counts. Its answers always do.
         """
         mine, alone = self.reached(regime, arm)
-        whole, before = self.app.recipe.steps * self.step_seconds(ALONE), self.asked_before(arm) if teacher else 0.0
+        whole, before = self.app.recipe.steps * self.step_seconds(ALONE), self.asked_before(regime, arm, teacher)
         return paired(alone * self.step_seconds(ALONE) / whole, (mine * self.step_seconds(arm) + before) / whole, name=f"time of alone - {arm}",
                       diverged=self.lost(regime, arm, ALONE))  # fmt: skip
 

@@ -58,7 +58,7 @@ _both, _few_both = (
 )
 _CONTROL_LEFT_OUT = (
     "beating alone where alone has the teacher's labels as well is among the comparisons",
-    "the entry names labels that the teacher saw as a control, and none of its comparisons held the control against it",
+    "the entry names labels that the teacher saw as a control, and none of its comparisons held it; added by a reviewer, the results known",
 )
 _same_decay = Reading(
     "all_labels.ece_same_decay", "with all labels, distilled is better calibrated than alone at the same weight decay", unit="ECE"

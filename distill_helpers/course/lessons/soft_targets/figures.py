@@ -157,8 +157,7 @@ def regimes(found):
     return Picture(fig, f"Gain in test accuracy over the same student alone, by number of labels: {'; '.join(said)}",
                    f"Gain in test accuracy over the same student trained alone on the same labels, with 95 % intervals over {replicates} "
                    "replicates and 2,000 test digits. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
-                   "other arms under another name, and are left out. Where soft targets have a weight of 1, they use no label, and are one run "
-                   "at every number of labels.")  # fmt: skip
+                   "other arms under another name, and are left out.")  # fmt: skip
 
 
 README_DPI = 110
@@ -184,7 +183,7 @@ def gains(found, labels=200):
     rows = [Row(arm, d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)) for arm, d in values.items()]
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
     return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Grey strokes mark half a point on both sides of "
-                   "zero, the smallest difference that matters. Where none was chosen, the arm is the student alone at another rate.")  # fmt: skip
+                   "zero, the smallest difference that matters. Where none was chosen, the arm learns from labels alone.")  # fmt: skip
 
 
 def bare(labels, arm) -> str:
@@ -211,7 +210,8 @@ def grid(rows, labels=200, mark=True):
     return Picture(ax.figure, f"Heat map of validation accuracy with {labels:,} labels over {len(table)} temperatures and {table.shape[1]} "
                    f"weights, from {table.to_numpy().min():.3f} to {top:.3f}",
                    f"Accuracy on the 500 validation digits with {labels:,} labels, the mean of two search replicates, at the best of three "
-                   "rates. The best cell is framed. Weight 0 is labels alone: one row of runs, shown at every temperature.")  # fmt: skip
+                   "rates. The best cell is framed; the last round chose between neighbours of it. Weight 0 is labels alone, on batches "
+                   "of all images.")  # fmt: skip
 
 
 @on_page
@@ -278,4 +278,4 @@ def training_on(found):
                 rows.append(Row(f"{name}{how}: against {what}", d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)))
     fig, alt = forest(rows, "gain of training on with labels, points")
     return Picture(fig, alt, "What training on with labels for 500 steps adds to 1,000 steps of distillation. Answers only: the distilling before "
-                   "used no label; what it is held against may use them. Grey strokes: half a point.")  # fmt: skip
+                   "used no label; k + n steps may use them. Grey strokes: half a point.")  # fmt: skip

@@ -112,7 +112,7 @@ EXERCISES = [
         Option("The teacher's knowledge brings 0.3 points.", "Zero lies in the interval, and the control rises as much: nothing is shown."),
         Option("The method makes no difference.", "A gain of 0.7 points lies in the interval and beyond m: it is not excluded."),
         Option("Whether the method gains anything is open, and so is why.",
-               "Right: the interval holds zero and reaches beyond m, and the control leaves no room for a cause.", right=True),
+               "Right: the interval holds zero and reaches beyond m, and its control rises as much, so that no cause is shown.", right=True),
         Option("The method gains, by an amount that is too small to matter.", "Then it must lie above zero and end below m; it does neither."),
     )),
     Experiment("3", "An interval that covers replicates and test examples.", _examine, _reference, (

@@ -39,9 +39,9 @@ class Shifted:
         """By how much the arm's accuracy at the shift ``far`` is below that at ``near``; paired by replicate, each with other pictures."""
         return paired(self.column(near, arm), self.column(far, arm), name=f"{arm}: shift {near:g} - {far:g}")
 
-    def grows(self, arm: str, against: str, near: float = 0.0, far: float = 1.0) -> Difference:
+    def grows(self, arm: str, against: str, near: float = 0.0, far: float = 1.0, name: str = "accuracy") -> Difference:
         """By how much the gain at the shift ``far`` is above the gain at ``near``."""
-        gains = [self.column(s, arm) - self.column(s, against) for s in (far, near)]
+        gains = [self.column(s, arm, name) - self.column(s, against, name) for s in (far, near)]
         return paired(*gains, name=f"gain of {arm}: shift {far:g} - {near:g}")
 
 
