@@ -236,7 +236,7 @@ dh.predict.outcome("soft_targets.kept", came,
                    said=f"On average {share:.2%}; the student alone {plain:.2%}.")
 
 # %% [markdown]
-# What is *not* drawn anew: the 2,500 digits that both halves come from, the two architectures, and the settings. Those were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Arms for more steps, and those at 50 and 500 labels, the student alone apart, keep settings.
+# What is *not* drawn anew: the 2,500 digits that both halves come from and their 32 views, the two architectures, the teacher's recipe, which was not tuned, and the settings. Those were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Arms for more steps, and those at 50 and 500 labels, the student alone apart, keep settings.
 
 # %%
 tried = searched()
@@ -260,7 +260,7 @@ dh.claim("C04", "generalises").plan({"all_labels.test": pilot(1250, soft, "alone
                                      "few_labels.test": pilot(200, soft, "alone")}, 12)
 
 # %% [markdown]
-# The record must be what this code makes. Run a slice of it again: the first replicate of the student alone with 200 labels, which needs no teacher. On the machine of the record every digit agrees. Elsewhere last digits differ, training amplifies them, and three points are allowed: this holds code and record together, and measures nothing. `make recertify 07` runs slices with a teacher.
+# The record must be what this code makes. Run a slice of it again: the first replicate of the student alone with 200 labels, which needs no teacher. On the machine of the record, with as many replicates in one stack, every digit agrees. Elsewhere last digits differ, training amplifies them, and three points are allowed: this holds code and record together, and measures nothing. `make recertify 07` runs slices with a teacher.
 
 # %%
 from distill_helpers.course.records import agrees

@@ -72,7 +72,7 @@ for name in pair.arms:
 figures.two_learn(watch.rows)
 
 # %% [markdown]
-# The settings of every arm were searched for: fifteen for each, on the validation digits, over two replicates of their own. Where the best stood at the edge of what was tried, the search went on beyond it, by one rule for all arms. A temperature below 1 makes the teacher's answers harder than they are.
+# The settings of every arm were searched for: fifteen for each, on the validation digits, over two replicates of their own. Only alone for longer keeps the settings of alone. Where the best stood at the edge of what was tried, the search went on beyond it, by one rule for all arms. A temperature below 1 makes the teacher's answers harder than they are.
 
 # %%
 dh.table(chosen_rows(tuned.TUNED), "Settings that the search chose")
@@ -177,7 +177,7 @@ dh.table(figures.worth_rows(sized), "What a teacher is worth: times the paramete
 # %% [markdown]
 # ## Three questions
 #
-# The article (section 2.3.4) says that distillation makes training easier and shorter, and that the result generalises better. These are three questions, each asked with all labels, with few, and with few beside unlabelled images.
+# The article (section 2.3.4) says that distillation makes training easier and shorter, and that the result generalises better. These are three questions, each asked with all labels, with few, and with few beside unlabelled images. An arm that ends higher passes most qualities earlier, so the first says little that the third does not.
 #
 # In replicate $r$ let $a_r$ be the validation accuracy that both arms show: the smaller of their two best. Let $s_r$ be the step at which an arm first shows it, and $S$ the steps of a run. Soft targets spare the share
 #

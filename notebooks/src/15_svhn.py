@@ -114,7 +114,7 @@ dh.predict("svhn.wrong", "All test pictures are of the new domain. The student h
             "the interval includes zero"])
 
 # %% [markdown]
-# Five arms are measured at each shift. The teacher and the student on *old pictures* never see the new domain. On *new pictures* the student has the teacher's answers to pictures of the new domain, soft or as pseudo-labels, beside its 400 labelled old ones. The last arm has no teacher, but labels of the new domain. All arms keep the settings of the old domain, the last one too, which could have been tuned on its labels.
+# Five arms are measured at each shift, and a sixth is added below. The teacher and the student on *old pictures* never see the new domain. On *new pictures* the student has the teacher's answers to pictures of the new domain, soft or as pseudo-labels, beside its 400 labelled old ones. The last arm has no teacher, but labels of the new domain. All arms keep the settings of the old domain, the last one too, which could have been tuned on its labels.
 
 # %%
 moved = recorded()
@@ -131,7 +131,7 @@ dh.predict.outcome("svhn.wrong", came,
                    said=f"{100 * d.mean:+.1f} points for the answers.")
 
 # %% [markdown]
-# **Move it.** Walk from the old domain to the new one. Which arm loses least? At which shift does a student with labels overtake the student of the teacher, and when its teacher?
+# **Move it.** Walk from the old domain to the new one. Which arm loses least? Does a student with labels of the new domain overtake the student of the old teacher at any shift?
 
 # %%
 dh.explore(lambda shift: figures.at_a_shift.picture(moved, shift),
@@ -188,7 +188,7 @@ dh.finding("svhn.soft_or_hard",
 # %% [markdown]
 # ## Three questions
 #
-# Fewer steps, less time, better at the end? [14](14_mnist.ipynb) says how each is measured: steps to the validation accuracy that both arms show, seconds to it with the teacher counted or not, and test accuracy against three rivals. All of this is without any shift.
+# Fewer steps, less time, better at the end? [14](14_mnist.ipynb) says how each is measured: steps to the validation accuracy that both arms show, seconds to it with the teacher counted or not, and test accuracy against three rivals. An arm that ends higher passes most qualities earlier, so the first question says little that the third does not. All of this is without any shift.
 
 # %%
 dh.predict("svhn.steps",
@@ -301,8 +301,8 @@ dh.finding("svhn.know_longer",
            found.gain("all labels", "alone for longer", "soft targets"),
            kind="gain", m=1.0)
 dh.finding("svhn.know_too_long",
-           "With 400 labels, that same long training makes the student alone worse "
-           "by {}.",
+           "With 400 labels, that same long training, at the settings of the short one, "
+           "makes the student alone worse by {}.",
            found.gain("few labels", "alone", "alone for longer"), kind="gain", m=1.0)
 
 # %% [markdown]
