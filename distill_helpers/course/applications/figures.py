@@ -96,7 +96,8 @@ def questions(results: Results):
             rows.append(Row(name, shown.mean, shown.low, shown.high, m=10.0, word=word("gain", shown.low, shown.high, 10.0)))
     fig, alt = forest(rows, "spared on the way to the common quality, % of a run", limit=limit)
     return Picture(fig, alt, f"What {results.soft} spare until both arms have first shown the same quality on validation, as a share of "
-                   "the student's whole run alone. Grey strokes mark a tenth, the smallest share that matters. Negative: they take longer.")  # fmt: skip
+                   "the student's whole run alone. Grey strokes mark a tenth, the smallest share that matters. "
+                   "Negative: they take longer.")  # fmt: skip
 
 
 def summary(results: Results, regime: str) -> list[dict]:

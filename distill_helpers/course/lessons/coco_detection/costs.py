@@ -26,9 +26,16 @@ def costs(task: Task, numbers: dict) -> list[dict]:
     drawn, guide = task.draw(FIRST), lent_teacher(task, FIRST)
     own, brief = pool_of(drawn.teaches), replace(task.teaching, steps=STEPS)
     mine = pool_in(task, UNLABELLED, drawn)
-    rows = [_row(TEACHER, _tries(lambda: fit(build_seeded(task.teacher, FIRST), own, brief, strategy=DetectionLoss(), seed=FIRST, progress=False)),
-                 STEPS / task.teaching.steps),
-            _row(ANSWERS, _tries(lambda: Teacher(guide).over(mine, features=FEATURES, cache=None)), 1)]  # fmt: skip
+
+    def taught():
+        return fit(build_seeded(task.teacher, FIRST), own, brief, strategy=DetectionLoss(), seed=FIRST, progress=False).seconds
+
+    def answered():
+        begun = time.perf_counter()
+        Teacher(guide).over(mine, features=FEATURES, cache=None)
+        return time.perf_counter() - begun
+
+    rows = [_row(TEACHER, _tries(taught), STEPS / task.teaching.steps), _row(ANSWERS, _tries(answered), 1)]
     short = replace(task, recipe=replace(task.recipe, steps=STEPS, check_every=STEPS))
     for regime in (ALL, UNLABELLED):
         arms = {arm: (arm, numbers[regime][arm]) for arm in arms_in(regime) if arm != LONGER and arm not in {row["part"] for row in rows}}
@@ -42,12 +49,7 @@ def _row(what, tries, each):
     return {"part": what, "replicate": FIRST, "took": statistics.median(tries) / each, "fastest": min(tries) / each, "slowest": max(tries) / each}
 
 
-def _tries(function) -> list[float]:
-    """Seconds of five calls; one before them warms up."""
-    function()
-    seconds = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - begun)
-    return seconds
+def _tries(seconds) -> list[float]:
+    """What five calls say that they took; one before them warms up."""
+    seconds()
+    return [seconds() for _ in range(REPEATS)]

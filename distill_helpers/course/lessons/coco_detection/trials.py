@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from distill_helpers.comparison import Arm, Comparison, compare
-from distill_helpers.course.applications.task import ALL, FEW, FIRST_SEARCHED, LOOKS, SEARCHED, UNLABELLED
+from distill_helpers.course.applications.task import ALL, FEW, FIRST_SEARCHED, SEARCHED, UNLABELLED
 from distill_helpers.course.applications.ways import ALONE, LONGER
 from distill_helpers.course.lessons.coco_detection.choosing import best, beyond_edges
 from distill_helpers.course.lessons.coco_detection.scoring import Watch, at_best_threshold, precision, zero
@@ -14,6 +14,7 @@ from distill_helpers.training import Teacher
 from distill_helpers.training.replicates import Replicate
 
 FURTHER = 4
+LOOKS = 20  # on validation, while an arm is trained
 
 
 def train(task: Task, regime: str, arms: dict, seed: int, teacher=None, watch=(), pool: Pool | None = None) -> Comparison:
