@@ -113,7 +113,7 @@ def test_every_arm_is_searched_over_as_many_settings():
         cells = first({})
         assert len(cells) + sum(len(stage(cells[0])) for stage in more) == BUDGET, name
         strategy = way.build(**cells[0])
-        assert strategy.needs_teacher == way.teacher and strategy.needs_labels
+        assert strategy.needs_teacher == way.teacher and "labels" in strategy.signals
         assert way.number != "weight" or 0.0 in way.values
 
 
@@ -228,13 +228,13 @@ def test_rows_of_a_regime(brief, guide):
 
 
 def test_training_from_files_in_coco_s_format(tmp_path):
-    images, annotations = write_emoji_coco(tmp_path / "set", 16, 3)
+    images, annotations = write_emoji_coco(tmp_path / "set", 24, 3)
     data = load_coco(images, annotations, 64)
-    short = replace(COCO.recipe, steps=150, lr=0.01, batch_size=8, check_every=75)
+    short = replace(COCO.recipe, steps=400, lr=0.01, batch_size=8, check_every=200)
     read = replace(COCO, draw=lambda seed: Scenes(data, data, data, lambda: data), recipe=short)
     found = trials.train(read, ALL, {ALONE: (ALONE, {})}, 0)
     before, after = (scoring.precision(m, data)["ap50"] for m in (build_seeded(COCO.student, 0).eval(), found.model(ALONE)))
-    assert before < 0.05 and after > 0.3  # these very pictures were learnt from: whether it learns, not how well it finds others
+    assert before < 0.1 and after > 0.3, (before, after)  # these very pictures were learnt from: whether it learns, not how well it finds others
 
 
 @pytest.fixture(scope="module")

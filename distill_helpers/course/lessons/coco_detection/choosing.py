@@ -20,7 +20,7 @@ def at_edges(arm: str, rows: list[dict]) -> dict:
     found = {}
     for name, value in best(rows).items():
         tried = sorted({row[name] for row in rows if _told(row.get(name))})
-        if value in (tried[0], tried[-1]) and (name, value) not in WAYS[arm].bounds:
+        if len(tried) > 1 and value in (tried[0], tried[-1]) and (name, value) not in WAYS[arm].bounds:
             found[name] = value
     return found
 
