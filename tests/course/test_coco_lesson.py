@@ -8,6 +8,7 @@ from torchvision.models import detection
 
 from distill_helpers.boxes import unpadded
 from distill_helpers.checks import InputError
+from distill_helpers.course.applications.public import in_profile
 from distill_helpers.course.applications.task import ALL, FEW, FIRST_SEARCHED, REGIMES, REPLICATES, SEARCHED, UNLABELLED
 from distill_helpers.course.applications.ways import ALONE, LONGER
 from distill_helpers.course.lessons.coco_detection import choosing, full, scoring, task, trials
@@ -275,10 +276,18 @@ def test_fcos_answers_at_the_places_of_its_student(fcos):
         wrapped(torch.rand(1, 3, 60, 64))
 
 
+def as_public(root, count):
+    """Generated pictures where COCO's own files would lie."""
+    images, annotations = write_emoji_coco(root / "made", count, 3)
+    (root / full.ANNOTATIONS).parent.mkdir(parents=True)
+    images.rename(root / full.IMAGES)
+    annotations.rename(root / full.ANNOTATIONS)
+
+
 def test_the_same_arms_run_on_files_with_fcos_for_a_teacher(fcos, tmp_path):
-    images, annotations = write_emoji_coco(tmp_path / "set", 14, 3)
+    as_public(tmp_path, 14)
     made = lambda weights, ids: full.FcosTeacher(fcos, ids)
-    app = full.application(images, annotations, None, size=64, validation=3, test=3, make=made)
+    app = full.application(tmp_path, size=64, validation=3, test=3, make=made)
     app = replace(app, few=3, recipe=replace(COCO.recipe, steps=4, batch_size=4, check_every=2))
     one, other = app.draw(0), app.draw(1)
     assert (len(one.mine), len(one.validation), len(one.test)) == (8, 3, 3) and one.test is other.test
@@ -292,8 +301,21 @@ def test_the_same_arms_run_on_files_with_fcos_for_a_teacher(fcos, tmp_path):
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(InputError, match="fcos.pth"):
         full.published(tmp_path / "fcos.pth", (1,))
-    images, annotations = write_emoji_coco(tmp_path / "set", 4, 3)
+    with pytest.raises(InputError, match="instances_val2017.json"):
+        full.application(tmp_path)
+    as_public(tmp_path, 4)
     with pytest.raises(InputError, match="without validation and test"):
-        full.application(images, annotations, None, size=64, validation=2, test=2)
+        full.application(tmp_path, size=64, validation=2, test=2)
+    with pytest.raises(InputError, match="fcos_resnet50"):
+        full.application(tmp_path, size=64, validation=1, test=1).ready()
+
+
+def test_the_profile_chooses(tmp_path, monkeypatch):
+    as_public(tmp_path, 4)
+    public = lambda: full.application(tmp_path, size=64, validation=1, test=1)
+    monkeypatch.delenv("DISTILL_PROFILE", raising=False)
+    assert in_profile(COCO, public) is COCO
+    monkeypatch.setenv("DISTILL_PROFILE", "full")
+    assert in_profile(COCO, public).name == "coco, all of val2017"
 
 

@@ -11,11 +11,13 @@ from torch.nn import functional as F
 from distill_helpers.checks import InputError, needed, one_of, whole
 from distill_helpers.course.lessons.coco_detection.task import COCO, Scenes, Task, some
 from distill_helpers.data.coco import CocoSet, load_coco
+from distill_helpers.data.public.places import data_root
 from distill_helpers.models.detector import Detector
 from distill_helpers.models.outputs import FeatureDict, Outputs
 from distill_helpers.training.randomness import generator_for
 
 STEPS, WIDTH, SIZE, KNOWN = 20, 24, 256, 400  # times as many steps; the student's width; pixels; pictures with boxes where those are few
+IMAGES, ANNOTATIONS, WEIGHTS = "coco/val2017", "coco/annotations/instances_val2017.json", "coco/fcos_resnet50_fpn_coco-99b0c9b7.pth"
 FINEST = 8  # pixels, the stride of FCOS' finest level
 
 
@@ -76,17 +78,18 @@ def published(weights, category_ids, zoom: int = 2) -> FcosTeacher:
     return FcosTeacher(model.eval(), category_ids, zoom)
 
 
-def application(folder, annotations, weights, *, size: int = SIZE, validation: int = 500, test: int = 1500, most: int | None = None,
-                make=published) -> Task:  # fmt: skip
+def application(root=None, *, size: int = SIZE, validation: int = 500, test: int = 1500, most: int | None = None, make=published) -> Task:
     """The lesson on images that FCOS never saw: COCO's val2017, of which some choose, some are read, and the others are the student's.
 
     FCOS learnt from train2017, so the student must not: no picture is the teacher's own. A replicate draws anew which pictures are whose,
-    but for those that are read. make: builds the teacher from (weights, category ids).
+    but for those that are read. root: the folder of all public sets (``data_root``), where IMAGES, ANNOTATIONS and WEIGHTS lie; most: the first so
+    many images alone. make: builds the teacher from (weights, category ids).
     Raises InputError for missing files, and where fewer than two pictures are left for the student.
     """
+    place = data_root(root)
     whole("validation", validation)
     whole("test", test)
-    data = load_coco(folder, annotations, size, most)
+    data = load_coco(place / IMAGES, place / ANNOTATIONS, size, most)
     whole("the pictures without validation and test", len(data) - validation - test, 2)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
     read, rest = picked(data, order[:test]), order[test:]
@@ -98,7 +101,7 @@ def application(folder, annotations, weights, *, size: int = SIZE, validation: i
 
     @lru_cache(maxsize=1)
     def ready():
-        return make(weights, data.category_ids)
+        return make(place / WEIGHTS, data.category_ids)
 
     recipe = replace(COCO.recipe, steps=STEPS * COCO.recipe.steps, check_every=STEPS * COCO.recipe.check_every)
     return Task("coco, all of val2017", draw, min(KNOWN, len(data)), ready, COCO.teaching, partial(Detector, len(data.names), WIDTH), recipe,

@@ -8,12 +8,12 @@ from distill_helpers.measure.detection_errors import KINDS, MISSED, judged, per_
 
 PRECISIONS = ("ap", "ap50", "ap75", "small", "medium", "large")
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(2, 17))  # that F1 is looked at, 0.1 to 0.8
-MOST, CROWDED = 30, 100  # surest answers to a picture; the second is COCO's own, for sets with more than five objects a picture
+MOST, CROWDED = 30, 100  # surest answers to a picture; the second is COCO's own, where a picture has more than five objects
 OBJECTS = 100  # errors are counted for so many true objects
 
 
 def found_in(model, data: CocoSet) -> list[Found]:
-    """The detector's surest answers to each picture of a set, in the pixels of its images: 30, or 100 where a picture has more than five objects."""
+    """The surest answers to each picture of a set, in the pixels of its images: 30, or 100 where a picture has more than five objects."""
     return detect(model, data.images, most=MOST if data.boxes.shape[1] <= 5 else CROWDED)
 
 
