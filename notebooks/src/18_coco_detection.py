@@ -17,7 +17,7 @@ from distill_helpers.course.lessons.coco_detection import (
     tuned)
 from distill_helpers.course.lessons.coco_detection.results import Detections
 from distill_helpers.course.lessons.coco_detection.scoring import (
-    best_threshold, found_in, precision)
+    Deployed, best_threshold, found_in, precision)
 from distill_helpers.course.lessons.coco_detection.task import COCO
 from distill_helpers.course.records import agrees
 from distill_helpers.strategies.detection.assignment import centerness_of
@@ -58,7 +58,7 @@ print("boxes:", tuple(out.features["boxes"].shape),
 # While it learns, somebody must say which place answers for which object. The rule: the place lies in the box and near its middle, and the object fits the grid. Large dots in the figure answer for an object. All others are to say: nothing.
 
 # %%
-figures.answering(drawn.mine, 1)
+figures.answering(drawn.mine, 2)
 
 # %% [markdown]
 # A box is coded as the distances $d$ from its place to its left, top, right and bottom side. Decoding undoes it. *Centerness* is 1 in the middle of the box and falls to 0 at its border:
@@ -299,14 +299,15 @@ dh.table(recorded.summary(record, "unlabelled data"), "Unlabelled data, in point
 # %% [markdown]
 # ## Size and speed
 #
-# Write teacher and student to files. A fresh process, which imports torch and nothing of ours, answers one picture at a time on one thread. Suppression is not counted: it takes the same time for both.
+# Write teacher and student to files. A fresh process, which imports torch and nothing of ours, answers one picture at a time on one thread. All answers are given: classes, boxes, centerness. Suppression is not counted.
 
 # %%
 from distill_helpers.course.paths import cache_dir
 
 deployed, x = {}, drawn.validation.images[:64].float() / 255
 for name in ("teacher", "soft detections"):
-    path = measure.export_model(models[name], cache_dir() / f"{name}.pt2", x[:8])
+    path = cache_dir() / f"{name}.pt2"
+    measure.export_model(Deployed(models[name]), path, x[:8])
     deployed[name] = measure.measure_in_fresh_process(path, x)
 
 # %% tags=["nbval-ignore-output"]

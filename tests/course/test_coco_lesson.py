@@ -6,6 +6,7 @@ import pytest
 import torch
 from torchvision.models import detection
 
+from distill_helpers import measure
 from distill_helpers.boxes import unpadded
 from distill_helpers.checks import InputError
 from distill_helpers.course.applications.public import in_profile
@@ -208,6 +209,15 @@ def test_errors_and_f1_by_hand():
     noisy = [Found(torch.cat([one.boxes, one.boxes]), torch.cat([one.scores, torch.full((len(one.boxes),), 0.32)]), torch.cat([one.labels] * 2))
              for one in sure]  # fmt: skip
     assert scoring.best_threshold(noisy, data) == 0.35 and scoring.best_threshold(sure, data) == scoring.THRESHOLDS[0]
+
+
+def test_what_is_deployed_gives_all_answers_and_can_be_written(drawn, tmp_path):
+    x, student = drawn.mine.images[:3].float() / 255, Detector(10, 4).eval()
+    path = measure.export_model(scoring.Deployed(student), tmp_path / "student.pt2", x)
+    out, given = student(x, features=True), torch.export.load(path).module()(x)  # three pictures, where two were traced
+    torch.testing.assert_close(given[..., :10], out.logits)
+    torch.testing.assert_close(given[..., 10], out.features["centerness"])
+    torch.testing.assert_close(given[..., 11:], out.features["boxes"])
 
 
 def test_a_student_that_diverged_finds_nothing(drawn):

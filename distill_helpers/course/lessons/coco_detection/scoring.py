@@ -2,6 +2,9 @@
 
 import math
 
+import torch
+from torch import nn
+
 from distill_helpers.data.coco import CocoSet
 from distill_helpers.measure.detection import Found, average_precision, coco_results, detect
 from distill_helpers.measure.detection_errors import KINDS, MISSED, judged, per_image
@@ -64,6 +67,18 @@ def zero(data: CocoSet) -> dict[str, float]:
         | {"threshold": THRESHOLDS[-1], "f1": 0.0}
         | {kind: 100.0 * (kind == MISSED) for kind in KINDS}
     )
+
+
+class Deployed(nn.Module):
+    """A detector as a net with one output, for export: [B, P, classes + 1 + 4], logits, centerness and boxes side by side."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        out = self.model(x, features=True)
+        return torch.cat([out.logits, out.features["centerness"].unsqueeze(-1), out.features["boxes"]], -1)
 
 
 class Watch:
