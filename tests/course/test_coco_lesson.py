@@ -180,7 +180,7 @@ def test_a_search_scores_each_setting_on_validation(brief, guide, monkeypatch):
     monkeypatch.setattr(trials, "precision", lambda model, data: {"ap": 0.5})  # all alike: the first setting is the best, and an edge
     rows = trials.searched(brief, FEW, ALONE)
     assert len(rows) == 2 * (BUDGET + 1) and {row["replicate"] for row in rows} == {100, 101}
-    assert rows[-1]["lr"] == pytest.approx(0.002 / 3, rel=1e-5) and rows[-1]["weight_decay"] == 0.0
+    assert rows[-1]["lr"] == pytest.approx(0.004 / 3, rel=1e-5) and rows[-1]["weight_decay"] == 0.0
 
 
 # ---- scores

@@ -25,8 +25,8 @@ from distill_helpers.training.randomness import build_seeded
 TEACHES, MINE, VALIDATION, TEST = 800, 400, 200, 600
 KNOWN = 80  # of the student's pictures have boxes where labels are few
 CLASSES = 10
-RECIPE = Recipe(steps=800, lr=6e-3, batch_size=16, weight_decay=0.1, check_every=40)
-TEACHING = Recipe(steps=2000, lr=4e-3, batch_size=16, weight_decay=0.05)
+RECIPE = Recipe(steps=800, lr=1.2e-2, batch_size=16, weight_decay=0.1, check_every=40)
+TEACHING = Recipe(steps=1600, lr=8e-3, batch_size=16, weight_decay=0.05)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,4 +132,4 @@ def lent_teacher(task: Task, seed: int) -> nn.Module:
     return start.eval()
 
 
-COCO = Task("coco", draw, KNOWN, partial(Detector, CLASSES, 16), TEACHING, partial(Detector, CLASSES, 8), RECIPE, longer=3700)
+COCO = Task("coco", draw, KNOWN, partial(Detector, CLASSES, 16), TEACHING, partial(Detector, CLASSES, 8), RECIPE, longer=3400)

@@ -8,8 +8,8 @@ from distill_helpers.course.applications.ways import ALONE, LONGER
 from distill_helpers.strategies import Combined, DetectionLoss, PearsonDistillation, PseudoBoxes, ShuffledTeacher, SoftDetections
 
 PSEUDO, SOFT, PKD, OTHER = "pseudo-boxes", "soft detections", "PKD", "PKD of another picture"
-RATES = (0.002, 0.006, 0.018)
-MIDDLE = 0.006  # the rate at which a strategy's own number is chosen
+RATES = (0.004, 0.012, 0.036)
+MIDDLE = 0.012  # the rate at which a strategy's own number is chosen
 DECAYS = (0.0, 0.1, 1.0)
 WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
