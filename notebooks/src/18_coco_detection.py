@@ -355,13 +355,13 @@ better.table()
 #
 # Solutions are in [solutions/18_coco_detection.md](solutions/18_coco_detection.md). Try each for five minutes first; the hints under a stub open one behind the other.
 #
-# **18.1** Compute average precision for one class: scores [K], whether each answer is right, and how many objects there are. At each recall, the precision is the best at that recall or any higher one.
+# **18.1** Compute average precision for one class: scores [K], 1 or 0 for right or wrong [K], and how many objects there are. At each recall, the precision is the best at that recall or any higher one.
 
 # %% tags=["raises-exception"]
 def my_average_precision(scores, right, objects):  # exercise 18.1
     raise dh.Unsolved("Return the area under precision over recall.")
 
-my_average_precision(torch.tensor([0.9, 0.5]), torch.tensor([True, False]), 2)
+my_average_precision(torch.tensor([0.9, 0.5]), torch.tensor([1.0, 0.0]), 2)
 
 # %%
 dh.hints("In which order do you walk down the answers?",

@@ -10,7 +10,7 @@ from distill_helpers.course.exercises import Exercise, Experiment, Judgement, Mi
 def average_precision(scores, right, objects):
     """Area under precision over recall, where the precision at a recall is the best at that recall or any higher one.
 
-    scores [K]; right: bool [K], whether an answer is right; objects: how many there are.
+    scores [K]; right [K]: 1 where an answer is right, else 0; objects: how many there are.
     """
     hits = right[scores.argsort(descending=True)].double().cumsum(0)
     precision = hits / torch.arange(1, len(hits) + 1)
@@ -40,8 +40,8 @@ def _answers(generator):
     cases = []
     for count, objects in ((12, 10), (30, 22), (60, 40)):
         scores = torch.rand(count, generator=generator, dtype=torch.float64)
-        right = torch.rand(count, generator=generator, dtype=torch.float64) < 0.2 + 0.5 * scores
-        right[scores.argmin()], right[scores.argmax()] = True, False  # the curve rises somewhere, whatever was drawn
+        right = (torch.rand(count, generator=generator, dtype=torch.float64) < 0.2 + 0.5 * scores).double()
+        right[scores.argmin()], right[scores.argmax()] = 1, 0  # the curve rises somewhere, whatever was drawn
         cases.append((scores, right, objects + int(right.sum()) // 2))
     return tuple(cases)
 
