@@ -1,1 +1,0 @@
-"""The lesson on finding objects: what it measures, draws and asks."""
