@@ -419,7 +419,7 @@ zero_inside("few_both", "With 200 labels of its own, the interval of soft target
             doubted.against_both(200))
 
 # %% [markdown]
-# Compare the last sentences with the gains above. To whom is a teacher of use, then: to those who have its labels, or to those who have the teacher alone, and many images without a label?
+# One arm is missing: the labels of both halves and the teacher. Only that arm could say whether a teacher adds to all the labels that there are. Compare the last sentences with the gains above. To whom is a teacher of use, then: to those who have its labels, or to those who have the teacher alone, and many images without a label?
 
 # %% [markdown]
 # ## Temperature and weight
@@ -600,6 +600,9 @@ generalises = dh.claim("C04", "generalises").judge({
 # %%
 generalises.table()
 
+# %% [markdown]
+# The added comparison gives alone not only labels but images, the teacher's half, that the distilled student never sees. It says what those images are worth with their labels, not what a teacher adds to them. Judge for yourself by the rows above it, and read the verdict's word with this in mind.
+
 # %%
 ratio_held = dh.claim("C05", "ratio").judge(
     kept=found.kept_share(1250, soft), vs_alone=found.gain(1250, soft),
@@ -633,8 +636,8 @@ dh.finding("soft_targets.know_kept",
            "accuracy by {}.",
            found.kept_share(1250, soft), kind="gain", m=0.5)
 dh.finding("soft_targets.know_both",
-           "Whoever has the labels of both halves loses by handing half of them over "
-           "through a teacher: {}.",
+           "The student alone with the labels of both halves beats the one that has half "
+           "of them and a teacher that learnt the other half, by {}.",
            doubted.against_both(1250).times(-1), kind="by m", m=0.5)
 
 # %% [markdown]

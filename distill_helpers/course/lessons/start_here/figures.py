@@ -127,6 +127,11 @@ def word_of(effect=0.5, replicates=8):
     )
 
 
+def _changed(claim) -> str:
+    """When the entry was last changed, if it was."""
+    return f", last changed {max(r.date for r in claim.revisions)}" if claim.revisions else ""
+
+
 @on_page
 def timeline(claim, part, verdict):
     """From the register to the ledger: what happened to one part of a claim at each of five stations."""
@@ -138,7 +143,8 @@ def timeline(claim, part, verdict):
     now = ledger()
     published = now[now.claim == claim.id].iloc[0]
     stations = {
-        "registered": f"{claim.registered}: {len(part.stated)} readings must all hold; {len(part.weaker)} weaker forms; m is {', '.join(m)}",
+        "registered": f"{claim.registered}{_changed(claim)}: {len(part.stated)} readings must all hold; {len(part.weaker)} weaker forms; "
+        f"m is {', '.join(m)}",
         "planned": f"at the widest spread, 8 replicates can reach ±{half_width(spread, 8):.2f} points, 16 ±{half_width(spread, 16):.2f}",
         "measured": f"{len(numbers)} differences over {numbers[0]['replicates']} replicates, handed in by key, nothing else",
         "judged": f"{verdict.verdict}{form}; {row['firmness'] or 'nothing decided'}",
