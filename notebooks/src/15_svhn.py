@@ -140,7 +140,7 @@ dh.explore(lambda shift: figures.at_a_shift.picture(moved, shift),
 # %% [markdown]
 # ### Inherited errors
 #
-# Let $W$ be the test pictures that the teacher gets wrong. How often does a student give the very same wrong digit there? Some pictures are hard for everybody, so two nets that never met share errors too. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways.
+# Let $W$ be the test pictures that the teacher gets wrong. How often does a student give the very same wrong digit there? Some pictures are hard for everybody, so two nets that never met share errors too. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways. A stricter control, a student of another teacher, is not measured here.
 
 # %%
 def repeats(student, teacher, labels):
