@@ -6,7 +6,8 @@ from pathlib import Path
 
 from distill_helpers.course.applications.public import on_public
 from distill_helpers.course.applications.task import Application
-from distill_helpers.course.lessons.imagenet.task import IMAGENET, SHIFT, SIZE, VIEWS, large, small
+from distill_helpers.course.lessons.imagenet.task import CLASSES, IMAGENET, SHIFT, SIZE, VIEWS, large, small
+from distill_helpers.data.generated import emoji_names
 from distill_helpers.data.public import class_names, load_image_folder
 from distill_helpers.data.public.places import data_root
 
@@ -30,6 +31,11 @@ def application(root=None, validation: int = 10_000, size: int = SIZE, most: int
     return on_public(IMAGENET, learn, test, validation, views=VIEWS, shift=SHIFT, flip=True, name="imagenet, its own files", recipe=longer[0],
                      teaching=longer[1], longer=STEPS * IMAGENET.longer, few=FEW_OF_EACH * len(names), teacher=partial(large, len(names)),
                      student=partial(small, len(names)))  # fmt: skip
+
+
+def names_of(app: Application, root=None) -> tuple[str, ...]:
+    """What the classes are called: the emoji's names, or those of the folders."""
+    return emoji_names(CLASSES) if app is IMAGENET else class_names(data_root(root) / "imagenet" / "train")
 
 
 def _there(folder: Path) -> Path:

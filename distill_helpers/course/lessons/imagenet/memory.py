@@ -2,8 +2,9 @@
 
     python -m distill_helpers.course.lessons.imagenet.memory FOLDER LIMIT_MB CLASSES
 
-The process trains a student for one epoch of the shards in FOLDER. After the first steps, when everything is loaded, it binds itself to LIMIT_MB of
-further memory (on Linux, where the system refuses what is beyond). At the end it tries what a stream is there to avoid: to hold all pictures at once.
+The process trains a student for one epoch of the shards in FOLDER. After the first steps, when everything is loaded, it binds itself to
+LIMIT_MB of further memory (on Linux, where the system refuses what is beyond). At the end it tries what a stream is there to avoid: to hold all
+pictures at once.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 from distill_helpers.checks import InputError, needed, positive, whole
 from distill_helpers.data.generated import write_emoji_shards
 
-BATCH, BLOCK, PER_SHARD, WARM, SIZE = 64, 1000, 500, 10, 64
+BATCH, BLOCK, PER_SHARD, WARM, SIZE = 32, 1000, 500, 10, 64
 MARGIN = 8.0  # MB: memory is called flat when it rises by no more after the first steps
 LINUX = sys.platform.startswith("linux")
 

@@ -55,8 +55,10 @@ def loaders(folder: Path, size: int = SIZE, batch: int = BATCH, workers: int = 8
         raise InputError(f"train and val in {str(folder)!r} must have the same classes, but {odd[0]!r} is in one of them only.")
     sets, v2 = needed("torchvision.datasets"), needed("torchvision.transforms.v2")
     last = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, SPREAD)]
-    learn = sets.ImageFolder(folder / "train", v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip(), *last]))
-    read = sets.ImageFolder(folder / "val", v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size), *last]))
+    moved = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip(), *last])
+    learn = sets.ImageFolder(folder / "train", moved, loader=_loaded)
+    middle = v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size), *last])
+    read = sets.ImageFolder(folder / "val", middle, loader=_loaded)
     made = torch.utils.data.DataLoader
     order = torch.Generator().manual_seed(seed)
     return made(learn, batch, shuffle=True, num_workers=workers, generator=order), made(read, batch, num_workers=workers)
@@ -93,7 +95,7 @@ def trained(student: nn.Module, teacher: nn.Module | None, learn, epochs: int, d
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [max(1, round(fall * epochs / EPOCHS)) for fall in FALLS])
     student.train()
     for _ in range(epochs):
-        for x, y in _decoded(learn):
+        for x, y in learn:
             x, y = x.to(device), y.to(device)
             z = student(x)
             loss = nn.functional.cross_entropy(z, y)
@@ -111,20 +113,19 @@ def trained(student: nn.Module, teacher: nn.Module | None, learn, epochs: int, d
 def top(model: nn.Module, read, device) -> tuple[float, float]:
     """Top-1 and top-5 accuracy in %."""
     one = five = count = 0
-    for x, y in _decoded(read):
+    for x, y in read:
         best = model(x.to(device)).cpu()
         best = best.topk(min(5, best.shape[-1]), -1).indices == y.unsqueeze(-1)
         one, five, count = one + int(best[:, 0].sum()), five + int(best.any(-1).sum()), count + len(y)
     return 100 * one / count, 100 * five / count
 
 
-def _decoded(loader):
-    """The loader's batches. Raises InputError for an image that PIL cannot read, with PIL's words."""
-    error = needed("PIL").UnidentifiedImageError
+def _loaded(path: str):
+    """One image as torchvision's own loader gives it. Raises InputError, which names the file, for one that is cut off or no image."""
     try:
-        yield from loader
-    except (OSError, SyntaxError, error) as trouble:
-        raise InputError(f"an image of {loader.dataset.root} cannot be read: {trouble}; load_image_folder names the file.") from trouble
+        return needed("torchvision.datasets.folder").default_loader(path)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as an image: {error}") from error
 
 
 def table(ours: dict | None = None) -> list[dict]:

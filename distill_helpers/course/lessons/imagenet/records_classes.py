@@ -48,7 +48,8 @@ def _read(app, chosen: dict, seed: int) -> list[dict]:
         lost = int(found.diverged[0, found.arms.index(arm)]) if arm in chosen else 0
         logits = taught if arm == "teacher" else answered(found.model(arm), drawn.test)
         logits = torch.zeros_like(logits) if lost else logits  # it counts as guessing
-        rows.append(_blank(arm, "read") | chosen.get(arm, {}) | {"replicate": seed} | scores(logits, drawn.test.labels, taught) | {"diverged": lost})
+        told = chosen.get(arm, {}) | {"replicate": seed, "diverged": lost}
+        rows.append(_blank(arm, "read") | told | scores(logits, drawn.test.labels, taught))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The lesson's task: emoji-imagenet with 100 classes at 32 pixels, a teacher of 333 thousand parameters, and a student of 25 thousand."""
+"""The lesson's task: emoji-imagenet with 100 classes at 32 pixels, a teacher of 335 thousand parameters, and a student of 25 thousand."""
 
 from functools import lru_cache, partial
 
@@ -21,7 +21,7 @@ TEACHING = Recipe(steps=1500, lr=8e-3, batch_size=64, weight_decay=0.05)
 
 
 def large(classes: int) -> SmallConv:
-    """The teacher: four convolutions of stride 2; 333,060 parameters with 100 classes."""
+    """The teacher: four convolutions of stride 2; 334,756 parameters with 100 classes."""
     return SmallConv(3, (32, 64, 128, 192), classes)
 
 
