@@ -16,7 +16,7 @@ CLASSES, SIZE = 100, 32
 TEACHES, MINE, VALIDATION, TEST = 8000, 4000, 1000, 10_000
 FEW = 1000  # ten of each class
 VIEWS, SHIFT = 4, 2
-RECIPE = Recipe(steps=600, lr=1.6e-2, batch_size=64, weight_decay=0.05, check_every=25)
+RECIPE = Recipe(steps=800, lr=1.6e-2, batch_size=64, weight_decay=0.05, check_every=25)
 TEACHING = Recipe(steps=1500, lr=8e-3, batch_size=64, weight_decay=0.05)
 
 
