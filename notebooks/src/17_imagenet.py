@@ -47,7 +47,7 @@ figures.objects(drawn.pool.pixels[0][some],
 # %% [markdown]
 # ## A stream that is larger than memory
 #
-# ImageNet at 224 pixels takes 193 GB as numbers. So pictures stay on the disk, as JPEG in tar files called shards, and a batch is read when it is wanted. Here 3,000 pictures at 64 pixels play the part of too many: the process that learns from them may take 16 MB more, and they need 37.
+# ImageNet at 224 pixels takes 193 gigabytes as numbers. So pictures stay on the disk, as `jpg` in tar files called shards, and a batch is read when it is wanted. Here 3,000 pictures at 64 pixels play the part of too many: the process that learns from them may take 16 megabytes more, and they need 37.
 
 # %% tags=["nbval-ignore-output"]
 shards = memory.written(cache_dir() / "imagenet_shards", 3000, 100)
@@ -90,7 +90,7 @@ dh.predict("imagenet.memory",
            ["under 8 MB", "8 to 30 MB", "about 37 MB"])
 
 # %% [markdown]
-# That process binds itself: after ten steps it asks the system to refuse more than 16 MB beyond what it has. (Linux heeds this; elsewhere memory is only watched.) At the end it tries to hold all pictures at once.
+# That process binds itself: after ten steps it asks the system to refuse more than 16 megabytes beyond what it has. (Linux heeds this; elsewhere memory is only watched.) At the end it tries to hold all pictures at once.
 
 # %% tags=["nbval-ignore-output"]
 found = memory.measured(shards, limit=16.0, classes=100)
@@ -143,7 +143,7 @@ watch = dh.Curve(drawn.validation)
 pair = train(brief, "all labels", arms, 0, drawn.validation, teacher, watch=(watch,))
 
 # %% [markdown]
-# With many classes a first answer says little. *Top-k* accuracy asks whether the label is among the $k$ largest logits. Let $r_i$ be the number of classes whose logit is above the label's, for picture $i$ of $N$:
+# With many classes a first answer says little. *Top-k* accuracy asks whether the label is among the $k$ largest logits. Let $r_i$ be the number of classes whose logit is above the label's, for one picture of $N$:
 #
 # $$\text{top-}k = \frac{1}{N} \sum_i [\, r_i < k \,]$$
 
@@ -207,9 +207,9 @@ print("the slice agrees with its record within four percentage points")
 # %% [markdown]
 # ## A thousand classes in 27,000 parameters
 #
-# The article (section 1) tells of a ResNet-50 on ImageNet that became a student of about 27 thousand parameters. Count first. A head over $F$ features and $C$ classes has a weight for each pair and a bias for each class:
+# The article (section 1) tells of a ResNet-50 on ImageNet that became a student of about 27 thousand parameters. Count first. A head over $n$ features and $C$ classes has a weight for each pair and a bias for each class:
 #
-# $$C\,(F + 1) \le 27{,}000 \quad\Rightarrow\quad F \le \frac{27{,}000}{C} - 1$$
+# $$C\,(n + 1) \le 27{,}000 \quad\Rightarrow\quad n \le \frac{27{,}000}{C} - 1$$
 
 # %%
 print(f"10 classes: {classes.widest(10):,} features; "
@@ -329,13 +329,13 @@ dh.table(shared.summary(result, "all labels"), "All labels: means over replicate
 # %% [markdown]
 # ## As it was published
 #
-# On ImageNet itself, ResNet-34 teaches ResNet-18. The recipe of *torchdistill* (Matsubara 2021): 100 epochs of SGD, batch 256, rate 0.1, temperature 1, half of the weight on the teacher. `published.run(root)` does it on ImageNet's folders, in days on a GPU. Its numbers go into the last column.
+# On ImageNet itself, ResNet-34 teaches ResNet-18. The recipe of *torchdistill* (Matsubara 2021): 100 epochs of gradient descent, batch 256, rate 0.1, temperature 1, half of the weight on the teacher. `published.run(root)` does it on ImageNet's folders, in days on a GPU. Its numbers go into the last column.
 
 # %%
 dh.table(published.table(), "ImageNet, 50,000 validation images", 2)
 
 # %% [markdown]
-# One run each, so no interval. *Alone* was trained by torchvision for 90 epochs and the distilled net by torchdistill for 100: recipe and length differ a little, and the gain is of that mixture. `run` trains both alike.
+# One run each, so no interval. *Alone* was trained by torchvision for 90 epochs and the distilled net by torchdistill for 100: recipe and length differ a little, and the difference is of that mixture. `run` trains both alike.
 
 # %% [markdown]
 # ## Verdicts
