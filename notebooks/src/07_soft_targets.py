@@ -236,7 +236,10 @@ dh.predict.outcome("soft_targets.kept", came,
                    said=f"On average {share:.2%}; the student alone {plain:.2%}.")
 
 # %% [markdown]
-# What is *not* drawn anew: the 2,500 digits that both halves come from and their 32 views, the two architectures, the teacher's recipe, which was not tuned, and the settings. Those were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Arms for more steps, and those at 50 and 500 labels, the student alone apart, keep settings.
+# What is *not* drawn anew: the 2,500 digits that both halves come from and their 32 views, the two architectures, the teacher's recipe, which was not tuned, and the settings.
+
+# %% [markdown]
+# The settings were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Arms for more steps, and those at 50 and 500 labels, the student alone apart, keep settings.
 
 # %%
 tried = searched()
@@ -359,8 +362,9 @@ zero_inside("few_means", "With 200 labels, the interval of soft answers against 
 # With all labels the student knows each class already. What a teacher could still hand over are labels of digits that the student never saw, and its doubts. Compare with four rivals: the student alone, the same with twice the steps, class means, and label smoothing, which doubts evenly.
 
 # %%
-for key, rival in {"all_gain": "alone", "all_steps": "alone, twice as long",
-                   "all_means": "class means", "all_smoothing": "label smoothing"}.items():
+rivals = {"all_gain": "alone", "all_steps": "alone, twice as long",
+          "all_means": "class means", "all_smoothing": "label smoothing"}
+for key, rival in rivals.items():
     zero_inside(key, f"With all labels, the interval of soft targets against {rival} "
                 "includes zero: {}.", found.gain(1250, soft, rival))
 
@@ -616,8 +620,9 @@ ratio_held.table()
 # Two of these verdicts lie close to a margin, and the ledger calls them fragile. How close? Of 24,000 answers, one is 0.004 points. Here are the distances from the ends of two intervals to the margin of half a point:
 
 # %%
+against = found.gain(1250, on, "distil longer")
 for name, end in {"C05, as accurate as alone": found.gain(1250, soft).high,
-                  "C02, against k + n": -found.gain(1250, on, "distil longer").low}.items():
+                  "C02, against k + n": -against.low}.items():
     print(f"{name}: {50 - 1e4 * end:.1f} hundredths of a point within half a point")
 
 # %% [markdown]
@@ -636,8 +641,8 @@ dh.finding("soft_targets.know_kept",
            "accuracy by {}.",
            found.kept_share(1250, soft), kind="gain", m=0.5)
 dh.finding("soft_targets.know_both",
-           "The student alone with the labels of both halves beats the one that has half "
-           "of them and a teacher that learnt the other half, by {}.",
+           "The student alone with the labels of both halves beats the one that has "
+           "half of them and a teacher that learnt the other half, by {}.",
            doubted.against_both(1250).times(-1), kind="by m", m=0.5)
 
 # %% [markdown]

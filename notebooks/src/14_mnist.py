@@ -177,7 +177,7 @@ dh.table(figures.worth_rows(sized), "What a teacher is worth: times the paramete
 # %% [markdown]
 # ## Three questions
 #
-# The article (section 2.3.4) says that distillation makes training easier and shorter, and that the result generalises better. These are three questions, each asked with all labels, with few, and with few beside unlabelled images. An arm that ends higher passes most qualities earlier, so the first says little that the third does not.
+# The article (section 2.3.4) says that distillation makes training easier and shorter, and that the result generalises better. These are three questions, each asked with all labels, with few, and with few beside unlabelled images.
 #
 # In replicate $r$ let $a_r$ be the validation accuracy that both arms show: the smaller of their two best. Let $s_r$ be the step at which an arm first shows it, and $S$ the steps of a run. Soft targets spare the share
 #
@@ -210,7 +210,7 @@ shared.questions(found)
 shared.seconds(found)
 
 # %% [markdown]
-# And better at the end? Three rivals decide: the student alone, the student alone for as many steps as teacher and student take together, and pseudo-labels, which keep the teacher's first choice only. Where every digit has its label, or no other digit is there, pseudo-labels are the student alone.
+# And better at the end? An arm that ends higher passes most qualities earlier, so the first question says little that this one does not. Three rivals decide: the student alone, the student alone for as many steps as teacher and student take together, and pseudo-labels, which keep the teacher's first choice only. Where every digit has its label, or no other digit is there, pseudo-labels are the student alone.
 
 # %%
 shared.gains(found, "all labels")

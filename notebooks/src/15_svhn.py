@@ -108,13 +108,13 @@ for shift in (0.0, 1.0):
 
 # %%
 dh.predict("svhn.wrong", "All test pictures are of the new domain. The student has "
-           "1,600 such with the old teacher's answers, beside 400 labelled old ones, or "
-           "2,000 such with labels. Which reads more?",
+           "1,600 such with the old teacher's answers, beside 400 labelled old ones, "
+           "or 2,000 such with labels. Which reads more?",
            ["answers of the old teacher", "labels of the new domain",
             "the interval includes zero"])
 
 # %% [markdown]
-# Five arms are measured at each shift, and a sixth is added below. The teacher and the student on *old pictures* never see the new domain. On *new pictures* the student has the teacher's answers to pictures of the new domain, soft or as pseudo-labels, beside its 400 labelled old ones. The last arm has no teacher, but labels of the new domain. All arms keep the settings of the old domain, the last one too, which could have been tuned on its labels.
+# Five arms are measured at each shift. The teacher and the student on *old pictures* never see the new domain. On *new pictures* the student has the teacher's answers to pictures of the new domain, soft or as pseudo-labels, beside its 400 labelled old ones. The last arm has no teacher, but labels of the new domain. All arms keep the settings of the old domain, the last one too, which could have been tuned on its labels.
 
 # %%
 moved = recorded()
@@ -140,7 +140,12 @@ dh.explore(lambda shift: figures.at_a_shift.picture(moved, shift),
 # %% [markdown]
 # ### Inherited errors
 #
-# Let $W$ be the test pictures that the teacher gets wrong. How often does a student give the very same wrong digit there? Some pictures are hard for everybody, so two nets that never met share errors too. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways. A stricter control, a student of another teacher, is not measured here.
+# Let $W$ be the test pictures that the teacher gets wrong, $t(x)$ its answer to picture $x$ and $s(x)$ a student's. The student *repeats* the share
+#
+# $$\frac{1}{|W|}\,\bigl|\{x \in W : s(x) = t(x)\}\bigr|$$
+
+# %% [markdown]
+# Some pictures are hard for everybody, so two nets that never met share errors too: with answers of their own, $s(x) = t(x)$ at times. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways. A stricter control, a student of another teacher, is not measured here.
 
 # %%
 def repeats(student, teacher, labels):
@@ -172,8 +177,8 @@ def zero_inside(key, sentence, d):
 zero_inside("answers_or_labels", "There, the interval of the old teacher's answers "
             "against labels of the new domain includes zero: {}.",
             moved.gain(1.0, soft, labels))
-zero_inside("inherits_anyway", "Without any shift the soft answers hand on as much: "
-            "the interval of the growth of that difference includes zero: {}.",
+zero_inside("inherits_anyway", "Whether the shift adds to what soft answers hand on "
+            "stays open: the interval of its growth includes zero: {}.",
             moved.grows(soft, own, name="repeats"))
 zero_inside("new_or_old", "There, the interval of its answers to new pictures against "
             "its answers to old ones includes zero: {}.",
@@ -188,7 +193,10 @@ dh.finding("svhn.soft_or_hard",
 # %% [markdown]
 # ## Three questions
 #
-# Fewer steps, less time, better at the end? [14](14_mnist.ipynb) says how each is measured: steps to the validation accuracy that both arms show, seconds to it with the teacher counted or not, and test accuracy against three rivals. An arm that ends higher passes most qualities earlier, so the first question says little that the third does not. All of this is without any shift.
+# Fewer steps, less time, better at the end? [14](14_mnist.ipynb) says how each is measured. With $s_r$ the step of replicate $r$ at which an arm first shows the quality, of $S$ steps in all, the share spared is the mean of $(s_r^{\text{alone}} - s_r^{\text{soft}})/S$. So it is steps to the validation accuracy that both arms show, seconds to it with the teacher counted or not, and test accuracy against three rivals.
+
+# %% [markdown]
+# An arm that ends higher passes most qualities earlier, so the first question says little that the third does not. All of this is without any shift.
 
 # %%
 dh.predict("svhn.steps",
@@ -301,8 +309,8 @@ dh.finding("svhn.know_longer",
            found.gain("all labels", "alone for longer", "soft targets"),
            kind="gain", m=1.0)
 dh.finding("svhn.know_too_long",
-           "With 400 labels, that same long training, at the settings of the short one, "
-           "makes the student alone worse by {}.",
+           "With 400 labels, that same long training, at the settings of the short "
+           "one, makes the student alone worse by {}.",
            found.gain("few labels", "alone", "alone for longer"), kind="gain", m=1.0)
 
 # %% [markdown]
