@@ -42,7 +42,7 @@ C02 = Claim(
         Revision(
             "2026-11-27",
             "a weaker form is added: after distilling that used no label; it was added before it was run",
-            "where the search mixes labels into the distilling, training on adds less than in the step that the article describes",
+            "the search may mix labels into the distilling, and the step that the article describes has none there; results of an earlier tuning were known",
         ),
     ),
 )
@@ -132,7 +132,7 @@ C05 = Claim(
         Revision(
             "2026-11-27",
             "and it must beat smoothed labels",
-            "the entry's control is labels alone, and labels may be softened without a teacher",
+            "the entry's control is labels alone, and labels may be softened without a teacher; results of an earlier tuning were known",
         ),
     ),
 )
