@@ -42,7 +42,7 @@ C02 = Claim(
         Revision(
             "2026-11-27",
             "a weaker form is added: after distilling that used no label; it was added before it was run",
-            "the search may mix labels into the distilling, and the step that the article describes has none there; results of an earlier tuning were known",
+            "the search may mix labels into the distilling, which the article does not; results of an earlier tuning were known",
         ),
     ),
 )
