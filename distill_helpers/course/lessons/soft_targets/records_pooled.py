@@ -19,10 +19,10 @@ NAME = "soft_targets_pooled"
 DATA = ["mnist5k.npz"]
 TOLERANCE = {"accuracy": 0.03}
 POOLED = "soft targets, the teacher's labels too"
-ALONE_ON, SOFT_ON, ONLY_ON = "alone, twice as long, tuned", "distil longer, tuned", "answers only, longer"
-LONGER = {ALONE_ON: 2 * STEPS, SOFT_ON: STEPS + MORE, ONLY_ON: STEPS + MORE}
+ALONE_LONGER, SOFT_LONGER, ONLY_LONGER = "alone, twice as long", "distil longer", "answers only, longer"
+LONGER = {ALONE_LONGER: 2 * STEPS, SOFT_LONGER: STEPS + MORE, ONLY_LONGER: STEPS + MORE}
 # each arm chooses among the settings of the arm that it is a form of
-CHOOSES = {POOLED: "soft targets, all images", ALONE_ON: "alone", SOFT_ON: "soft targets, all images", ONLY_ON: "answers only"}
+CHOOSES = {POOLED: "soft targets, all images", ALONE_LONGER: "alone", SOFT_LONGER: "soft targets, all images", ONLY_LONGER: "answers only"}
 SETTINGS = [{"arm": arm, "labels": labels} for labels in (FEW, ALL) for arm in CHOOSES]
 
 
@@ -49,7 +49,7 @@ def run(setting: dict):
 
 
 def _trained(arm, labels, cells, count, first, test):
-    alone = arm == ALONE_ON
+    alone = arm == ALONE_LONGER
     drawn = _pooled(labels, count, first) if arm == POOLED else replicates(labels, "labelled" if alone else "all", count, first)
     asked = None if alone else _about_both(labels, count, first) if arm == POOLED else teachers(count, first)
     made = {str(i): Arm(HardLabels() if alone else SoftTargets(cell["temperature"], cell["weight"]), lr=cell["lr"], weight_decay=cell["weight_decay"])
