@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from distill_helpers.checks import InputError, needed, not_empty, positive
+from distill_helpers.measure.families import simultaneous
+from distill_helpers.measure.kinds import word
 from distill_helpers.show.figure import PALETTE
 
 WIDTH = 7.0  # inches, a page
@@ -26,6 +28,18 @@ class Row(NamedTuple):
     high_together: float | None = None
     m: float | None = None
     word: str = ""
+
+
+def family_rows(differences: dict, m: float, factor: float = 1.0) -> list[Row]:
+    """A row for each of a family of gains: its interval alone, together with the others, and its word.
+
+    differences: {name: Difference} over the same replicates. m: the smallest effect that matters, in the unit that is shown. factor: what makes
+    that unit of theirs, 100 for points of a fraction. Raises InputError as ``measure.simultaneous``.
+    """
+    shown = {name: d.times(factor) for name, d in differences.items()}
+    together = simultaneous(shown)
+    return [Row(name, d.mean, d.low, d.high, together[name].low, together[name].high, m, word("gain", d.low, d.high, m))
+            for name, d in shown.items()]  # fmt: skip
 
 
 def forest(rows, unit: str = "", title: str = "", ax=None, limit: float | None = None):

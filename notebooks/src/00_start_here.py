@@ -43,20 +43,19 @@ pool, replicates = one_digit.made_of_each(ten, count=2000)
 figures.made_of_one(ten.images[7], pool.pixels[0, 14000:14014])
 
 # %% [markdown]
-# The teacher's answer to a picture $x$ is a list of *logits* $z$, one number for each of the $C$ classes. Divided by a *temperature* $T$ they become probabilities.
-# The student's probabilities $q$ are pulled towards the teacher's $p$:
+# The teacher's answer to a picture $x$ is a list of *logits* $t$, one number for each of the $C$ classes; the student's are $z$. Divided by a *temperature* $T$ they become probabilities.
+# The student's probabilities $q$, made from $z$ as $p$ is made from $t$, are pulled towards the teacher's $p$:
 #
-# $$p_c = \frac{e^{z_c / T}}{\sum_j e^{z_j / T}}, \qquad \mathcal{L} = T^2 \sum_c p_c \log \frac{p_c}{q_c}$$
+# $$p_c = \frac{e^{t_c / T}}{\sum_j e^{t_j / T}}, \qquad \mathcal{L} = T^2 \sum_c p_c \log \frac{p_c}{q_c}$$
 
 # %%
-def soft_loss(z_student, z_teacher, T):
-    p = (z_teacher / T).softmax(-1)
-    log_q = (z_student / T).log_softmax(-1)
+def soft_loss(z, t, T):
+    p = (t / T).softmax(-1)
+    log_q = (z / T).log_softmax(-1)
     return T**2 * (p * (p.log() - log_q)).sum(-1).mean()
 
-z_student, z_teacher = torch.randn(2, 64, 10)
-by_hand = soft_loss(z_student, z_teacher, 4.0)
-packaged = 4.0**2 * kl_from_logits(z_teacher, z_student, 4.0)
+z, t = torch.randn(2, 64, 10)
+by_hand, packaged = soft_loss(z, t, 4.0), 4.0**2 * kl_from_logits(t, z, 4.0)
 print(f"by hand {by_hand:.5f}, the package's {packaged:.5f}")
 
 # %% [markdown]

@@ -204,7 +204,8 @@ def test_a_broken_rule_goes_red(name, old, new):
 
 # judging in a lesson
 
-C02 = {f"{regime}.{key}": points(2, 0.3) for regime in ("all_labels", "few_labels") for key in ("vs_k", "vs_longer", "only_vs_k", "only_vs_longer", "only_vs_only_longer")}
+KEYS = ("vs_k", "vs_longer", "only_vs_k", "only_vs_longer", "only_vs_only_longer")
+C02 = {f"{regime}.{key}": points(2, 0.3) for regime in ("all_labels", "few_labels") for key in KEYS}
 
 
 def test_judging_prints_stable_lines_and_records_the_numbers(own_results, capsys):

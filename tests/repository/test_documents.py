@@ -52,10 +52,14 @@ def test_the_comparison_below_it_runs(first):
     assert names["found"].arms == ["labels", "soft", "hints", "relations"]
 
 
-def test_a_table_in_arrays_is_learnt(first):
+def test_a_table_is_learnt_and_rows_without_a_label_are_of_use(first):
     names = dict(first[0])
     exec(compile(blocks("docs/your_model.md")[-1], "docs/your_model.md", "exec"), names)
-    assert names["in_table"].scores["accuracy"].min() > 0.4  # chance is 0.25
+    alone, taught = names["alone"], names["taught"]
+    assert alone.scores["accuracy"].mean() > 0.4 and names["gain"].low > 0  # chance is 0.25
+    assert names["gain"].n == 8 and names["gain"].method == "two-way"
+    for a, b in zip(alone.replicates, taught.replicates, strict=True):  # the same rows have their labels, and no other row is looked up
+        assert set(a.rows.tolist()) == set(b.rows[b.labelled].tolist()) and len(b.rows) == 500 and max(a.rows) < 260
 
 
 def test_the_readmes_comparison_runs_in_about_ten_lines():

@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 
 from distill_helpers.course.applications.results import Results
 from distill_helpers.course.applications.task import ALL, REGIMES
-from distill_helpers.course.applications.ways import ALONE, PSEUDO, SOFT
-from distill_helpers.measure.kinds import word
-from distill_helpers.show import Data, Loss, Net, Picture, Row, curves, drawing, forest, looks, on_page
+from distill_helpers.course.applications.ways import ALONE
+from distill_helpers.show import Data, Loss, Net, Picture, Row, curves, drawing, family_rows, forest, looks, on_page
 from distill_helpers.show.figure import PAGE
 
 SMALLEST = 1.0  # point of accuracy, the m of C22
@@ -27,43 +26,43 @@ def flow(teacher, student, teaches: str, mine: str):
 
 
 def gain_rows(results: Results, regime: str, arms=None) -> list[Row]:
-    """A row of a forest plot for each arm of a regime: its gain over alone in points."""
-    rows = []
-    for arm in arms or results.arms(regime):
-        if arm != ALONE and results.where(regime, arm) != results.where(regime, ALONE):
-            d = results.gain(regime, arm).times(100)
-            rows.append(Row(arm, d.mean, d.low, d.high, m=SMALLEST, word=word("gain", d.low, d.high, SMALLEST)))
-    return rows
+    """A row of a forest plot for each arm of a regime: its gain over alone in points, alone and together with the other arms."""
+    others = [arm for arm in arms or results.arms(regime) if arm != ALONE and results.where(regime, arm) != results.where(regime, ALONE)]
+    return family_rows({arm: results.gain(regime, arm) for arm in others}, SMALLEST, 100)
 
 
 @on_page
 def gains(results: Results, regime: str):
     """All arms of a regime against the student alone."""
     fig, alt = forest(gain_rows(results, regime), "gain over alone, points",
-                      f"{regime}: alone {results.column(regime, ALONE, 'accuracy').mean():.1%}, "
-                      f"teacher {results.column(regime, 'teacher', 'accuracy').mean():.1%}")  # fmt: skip
-    return Picture(fig, alt, f"Gain in test accuracy over the student alone, {regime}, with 95 % intervals over {len(results.replicates)} "
-                   "replicates. Grey strokes mark one point on both sides of zero, the smallest difference that matters here.")  # fmt: skip
+                      f"{regime}: alone {results.column(regime, ALONE, results.measure).mean():.1%}, "
+                      f"teacher {results.column(regime, 'teacher', results.measure).mean():.1%}")  # fmt: skip
+    return Picture(fig, alt, f"Gain in test {results.says} over the student alone, {regime}, with 95 % intervals over "
+                   f"{len(results.replicates)} replicates, thick alone and thin together. Grey strokes mark one point on both sides of "
+                   "zero, the smallest difference that matters here.")  # fmt: skip
 
 
 @on_page
-def learning(results: Results, regime: str, arms=(ALONE, SOFT, PSEUDO)):
-    """Accuracy on validation while the arms are trained."""
+def learning(results: Results, regime: str, arms=()):
+    """The measure on validation while the arms are trained: alone, ``soft`` and ``pseudo`` of the results, unless said."""
+    arms = arms or (ALONE, results.soft, results.pseudo)
     shown = {arm: results.looks(regime, arm) for arm in arms if arm == ALONE or results.where(regime, arm) != results.where(regime, ALONE)}
-    ax = curves(shown, unit="accuracy on validation", title=regime)
-    mine, alone = results.reached(regime, SOFT)
+    ax = curves(shown, unit=f"{results.says} on validation", title=regime)
+    mine, alone = results.reached(regime, results.soft)
     said = "; ".join(f"{arm} ends at {values[-1].mean():.3f}" for arm, (_, values) in shown.items())
-    return Picture(ax.figure, f"Accuracy on validation against the step, {regime}: {said}",
-                   f"Accuracy on validation by step, mean and 95 % interval over {len(results.replicates)} replicates. The quality "
-                   f"that both reach is seen first after {mine.mean():.0f} steps with soft targets, after {alone.mean():.0f} alone.")  # fmt: skip
+    return Picture(ax.figure, f"{results.says.capitalize()} on validation against the step, {regime}: {said}",
+                   f"{results.says.capitalize()} on validation by step, mean and 95 % interval over {len(results.replicates)} replicates. The "
+                   f"quality that both reach is seen first after {mine.mean():.0f} steps with {results.soft}, after "
+                   f"{alone.mean():.0f} alone.")  # fmt: skip
 
 
 @on_page
-def seconds(results: Results, regime: str = ALL, arms=(ALONE, SOFT)):
+def seconds(results: Results, regime: str = ALL):
     """Seconds to the quality that both arms reach, taken apart: the teacher's training, its answers, the student's steps."""
-    mine, alone = results.reached(regime, SOFT)
-    steps = {ALONE: alone.mean(), SOFT: mine.mean()}
-    parts = {"teacher's training": {SOFT: results.seconds["teacher"]}, "teacher's answers": {SOFT: results.seconds["teacher's answers"]},
+    arms, soft = (ALONE, results.soft), results.soft
+    mine, alone = results.reached(regime, soft)
+    steps = {ALONE: alone.mean(), soft: mine.mean()}
+    parts = {"teacher's training": {soft: results.seconds["teacher"]}, "teacher's answers": {soft: results.seconds["teacher's answers"]},
              "student's steps": {arm: steps[arm] * results.step_seconds(arm) for arm in arms}}  # fmt: skip
     fig, ax = plt.subplots(figsize=(PAGE, 1.9))
     begin = dict.fromkeys(arms, 0.0)
@@ -84,15 +83,14 @@ def seconds(results: Results, regime: str = ALL, arms=(ALONE, SOFT)):
 @on_page
 def questions(results: Results):
     """Steps and time spared in each regime, as shares of a whole run."""
-    rows, limit = [], 100.0
+    spared, limit = {}, 100.0
     for regime in REGIMES:
-        spared = {"steps": results.steps_saved(regime), "time, teacher trained already": results.time_saved(regime, teacher=False)}
-        for name, d in spared.items():
-            shown, name = d.times(100), f"{name}, {regime}"
-            rows.append(Row(name, shown.mean, shown.low, shown.high, m=10.0, word=word("gain", shown.low, shown.high, 10.0)))
-    fig, alt = forest(rows, "spared on the way to the common quality, % of a run", limit=limit)
-    return Picture(fig, alt, "What soft targets spare until both arms have first shown the same quality on validation, as a share of the student's "
-                   "whole run alone. Grey strokes mark a tenth, the smallest share that matters. Negative: they take longer.")  # fmt: skip
+        spared[f"steps, {regime}"] = results.steps_saved(regime)
+        spared[f"time, teacher trained already, {regime}"] = results.time_saved(regime, teacher=False)
+    fig, alt = forest(family_rows(spared, 10.0, 100), "spared on the way to the common quality, % of a run", limit=limit)
+    return Picture(fig, alt, f"What {results.soft} spare until both arms have first shown the same quality on validation, as a share of "
+                   "the student's whole run alone. Grey strokes mark a tenth, the smallest share that matters. Thick "
+                   "intervals stand alone, thin ones together. Negative: they take longer.")  # fmt: skip
 
 
 def summary(results: Results, regime: str) -> list[dict]:
@@ -104,5 +102,3 @@ def summary(results: Results, regime: str) -> list[dict]:
         row = {"arm": arm} | {name: results.column(regime, arm, name).mean() for name in ("accuracy", "nll", "ece", "agreement")}
         rows.append(row)
     return rows
-
-

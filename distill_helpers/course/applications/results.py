@@ -14,7 +14,13 @@ CONDITIONS = (FEW, UNLABELLED)
 
 
 class Results:
-    """An application's recorded arms. rows: the table, one row a regime, replicate and arm; seconds: {what: seconds} of ``costs``."""
+    """An application's recorded arms. rows: the table, one row a regime, replicate and arm; seconds: {what: seconds} of ``costs``.
+
+    An application that is no classification inherits from it: measure is the column that is better when it is larger, says its name on a figure,
+    soft and pseudo are the arms that C22 asks about.
+    """
+
+    measure, says, soft, pseudo = "accuracy", "accuracy", SOFT, PSEUDO
 
     def __init__(self, app: Application, arms: str, costs: str | None = None):
         self.app, self.rows = app, read_record(arms)
@@ -65,10 +71,11 @@ class Results:
         place, name = self.where(regime, arm)
         return np.stack([self.right[place, name, r] for r in self.replicates]).astype(float)
 
-    def gain(self, regime: str, arm: str, against: str = ALONE, measure: str = "accuracy") -> Difference:
-        """``measure`` of one arm minus another's, paired by replicate. In accuracy the interval covers test examples as well: where all
-        replicates share them by both ways of the table, else because each replicate reads its own.
+    def gain(self, regime: str, arm: str, against: str = ALONE, measure: str | None = None) -> Difference:
+        """``measure`` of one arm minus another's, paired by replicate; by default the application's own. In accuracy the interval covers test
+        examples as well: where all replicates share them by both ways of the table, else because each replicate reads its own.
         """
+        measure = self.measure if measure is None else measure
         name, lost = f"{arm} - {against}", self.lost(regime, arm, against)
         shared = "teacher" not in (arm, against)
         if self.app.crossed and measure == "accuracy":
@@ -76,7 +83,7 @@ class Results:
         return paired(self.column(regime, arm, measure), self.column(regime, against, measure), name=name, diverged=lost)
 
     def looks(self, regime: str, arm: str) -> tuple[np.ndarray, np.ndarray]:
-        """(steps [S], accuracy on validation [S, R]) of one arm."""
+        """(steps [S], the measure on validation [S, R]) of one arm."""
         rows = self.of(regime, arm)
         read = lambda text: np.array(str(text).split(), dtype=float)
         return read(rows["at"].iloc[0]), np.stack([read(text) for text in rows["looks"]], 1)
@@ -93,30 +100,36 @@ class Results:
             steps[place] = np.where(self.column(regime, name, "diverged") > 0, times[-1], steps[place])
         return steps[0], steps[1]
 
-    def steps_saved(self, regime: str, arm: str = SOFT) -> Difference:
-        """Steps to the common quality that the arm spares, as a share of the steps of a whole run."""
+    def steps_saved(self, regime: str, arm: str | None = None) -> Difference:
+        """Steps to the common quality that the arm spares, as a share of the steps of a whole run. arm: ``soft``, unless said."""
+        arm = arm or self.soft
         (mine, alone), whole = self.reached(regime, arm), self.app.recipe.steps
         return paired(alone / whole, mine / whole, name=f"steps of alone - {arm}", diverged=self.lost(regime, arm, ALONE))
 
     def step_seconds(self, arm: str) -> float:
         """Seconds of one step."""
-        return self.seconds[ALONE if arm == LONGER else PSEUDO if arm == "self-training" else arm]
+        return self.seconds[ALONE if arm == LONGER else self.pseudo if arm == "self-training" else arm]
 
     def asked_before(self, regime: str, arm: str, training: bool = True) -> float:
         """Seconds before the first step of an arm that has a teacher: its training, where it counts, and its answers to all views.
 
         Where labels are few and nothing else is there, it answers about those examples only.
         """
-        if not WAYS[arm].teacher:
+        if not self.taught(arm):
             return 0.0
         share = self.app.few / len(self.app.draw(self.replicates[0]).mine) if regime == FEW else 1.0
         return self.seconds[TEACHER] * training + self.seconds[ANSWERS] * share
 
-    def time_saved(self, regime: str, arm: str = SOFT, teacher: bool = True) -> Difference:
+    def taught(self, arm: str) -> bool:
+        """Whether somebody answers in the arm."""
+        return WAYS[arm].teacher
+
+    def time_saved(self, regime: str, arm: str | None = None, teacher: bool = True) -> Difference:
         """Seconds to the common quality that the arm spares, as a share of the time of the student's whole run alone.
 
         teacher: whether the teacher's training counts. Its answers always do.
         """
+        arm = arm or self.soft
         mine, alone = self.reached(regime, arm)
         whole, before = self.app.recipe.steps * self.step_seconds(ALONE), self.asked_before(regime, arm, teacher)
         return paired(alone * self.step_seconds(ALONE) / whole, (mine * self.step_seconds(arm) + before) / whole, name=f"time of alone - {arm}",
@@ -133,6 +146,6 @@ class Results:
 
     def better(self) -> dict:
         """What "generalises better" asks for: the student alone, the same for longer, and pseudo-labels."""
-        who = {"vs_alone": ALONE, "vs_longer_alone": LONGER, "vs_pseudo_labels": PSEUDO}
-        stated = {key: self.gain(ALL, SOFT, arm) for key, arm in who.items()}
-        return stated | {f"conditions.{key}": {c: self.gain(c, SOFT, arm) for c in CONDITIONS} for key, arm in who.items()}
+        who = {"vs_alone": ALONE, "vs_longer_alone": LONGER, "vs_pseudo_labels": self.pseudo}
+        stated = {key: self.gain(ALL, self.soft, arm) for key, arm in who.items()}
+        return stated | {f"conditions.{key}": {c: self.gain(c, self.soft, arm) for c in CONDITIONS} for key, arm in who.items()}

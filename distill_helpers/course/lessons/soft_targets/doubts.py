@@ -1,10 +1,11 @@
-"""What the record of controls says: soft targets against the student alone at its next best settings, and with the teacher's labels too."""
+"""What the record of controls says: soft targets against alone at its next best settings, and where the teacher's labels are the student's too."""
 
 from functools import lru_cache
 
 from distill_helpers.course.lessons.soft_targets import records_controls
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, excess_of, measured
 from distill_helpers.course.lessons.soft_targets.records_controls import BOTH, DECAY, NEXT
+from distill_helpers.course.lessons.soft_targets.records_pooled import POOLED
 from distill_helpers.course.records import read_outcomes, read_record
 from distill_helpers.measure.crossed import two_way
 from distill_helpers.measure.statistics import Difference
@@ -25,14 +26,22 @@ class Doubts:
 
     def against_both(self, labels: int) -> Difference:
         """Soft targets on all images minus alone with the labels of both halves, as far as the student's are known."""
-        (right,) = (right for s, right in self.kept if s["arm"] == BOTH and s["labels"] == labels)
-        return self._minus(labels, right)
+        return self._minus(labels, self._alone_with_both(labels))
+
+    def with_both(self, labels: int) -> Difference:
+        """Soft targets minus alone where both have the labels of the teacher's half as well: what a teacher adds to one and the same labels."""
+        mine = measured().right(labels, POOLED)
+        return two_way(mine, self._alone_with_both(labels), name=f"{POOLED} - {BOTH}", diverged=measured().lost(labels, POOLED))
 
     def better_calibrated(self, labels: int) -> Difference:
         """By how much the calibration error of soft targets is below that of alone at the weight decay that soft targets have, at the best rate."""
         place = next(i for i, (s, _) in enumerate(self.kept) if s["arm"] == DECAY and s["labels"] == labels)
         alone, decay = excess_of(self.kept[place][1], self.sure[place][1]), self.kept[place][0]["weight_decay"]
         return two_way(alone, measured().miscalibration(labels, SOFT), name=f"ECE of alone, decay {decay:g} - {SOFT}")
+
+    def _alone_with_both(self, labels):
+        (right,) = (right for s, right in self.kept if s["arm"] == BOTH and s["labels"] == labels)
+        return right
 
     def _minus(self, labels: int, right) -> Difference:
         return two_way(measured().right(labels, SOFT), right, name=f"{SOFT} - alone")

@@ -7,9 +7,9 @@ import numpy as np
 
 from distill_helpers.course.lessons.soft_targets.arms import ONLY, ONLY_ON
 from distill_helpers.course.lessons.soft_targets.measured import SOFT
+from distill_helpers.course.lessons.soft_targets.records_pooled import ONLY_LONGER, POOLED, SOFT_LONGER
 from distill_helpers.course.lessons.soft_targets.tuned import TUNED
-from distill_helpers.measure.kinds import word
-from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, Row, curves, drawing, forest, heat_map, looks, on_page
+from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, curves, drawing, family_rows, forest, heat_map, looks, on_page
 from distill_helpers.show.figure import PAGE
 
 # the lines of the picture over the number of labels, in order of the legend
@@ -178,12 +178,13 @@ def readme_picture(found, path):
 @on_page
 def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""
-    arms = [arm for arm in found.arms(labels) if arm not in ("alone", "distil longer", "distil, then labels", ONLY, ONLY_ON)]
-    values = {arm + bare(labels, arm): found.gain(labels, arm).times(100) for arm in arms}
-    rows = [Row(arm, d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)) for arm, d in values.items()]
+    others = ("alone", SOFT_LONGER, "distil, then labels", ONLY, ONLY_ON, ONLY_LONGER, POOLED)
+    arms = [arm for arm in found.arms(labels) if arm not in others]
+    rows = family_rows({arm + bare(labels, arm): found.gain(labels, arm) for arm in arms}, 0.5, 100)
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
-    return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Grey strokes mark half a point on both sides of "
-                   "zero, the smallest difference that matters. Where none was chosen, the arm learns from labels alone.")  # fmt: skip
+    return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Thick: each interval alone; thin: together "
+                   "with the others. Grey strokes mark half a point, the smallest difference that matters. Where none was chosen, the arm "
+                   "learns from labels alone.")  # fmt: skip
 
 
 def bare(labels, arm) -> str:
@@ -270,12 +271,12 @@ def threes(recalls, false):
 @on_page
 def training_on(found):
     """C02 as it is judged: training on with labels, against stopping and against distilling longer."""
-    rows = []
+    values = {}
     for labels, name in ((1250, "all labels"), (200, "200 labels")):
         for on, before, how in (("distil, then labels", SOFT, ""), (ONLY_ON, ONLY, ", answers only")):
-            for arm, what in ((before, "stopping after k"), ("distil longer", "distilling k + n")):
-                d = found.gain(labels, on, arm).times(100)
-                rows.append(Row(f"{name}{how}: against {what}", d.mean, d.low, d.high, m=0.5, word=word("gain", d.low, d.high, 0.5)))
-    fig, alt = forest(rows, "gain of training on with labels, points")
+            rivals = {"stopping after k": before, "distilling k + n": SOFT_LONGER} | ({"answers only, k + n": ONLY_LONGER} if how else {})
+            for what, arm in rivals.items():
+                values[f"{name}{how}: against {what}"] = found.gain(labels, on, arm)
+    fig, alt = forest(family_rows(values, 0.5, 100), "gain of training on with labels, points")
     return Picture(fig, alt, "What training on with labels for 500 steps adds to 1,000 steps of distillation. Answers only: the distilling before "
-                   "used no label; k + n steps may use them. Grey strokes: half a point.")  # fmt: skip
+                   "used no label; k + n steps may use them. Thick: alone; thin: together. Grey strokes: half a point.")  # fmt: skip

@@ -1,13 +1,13 @@
-"""What the record of the arms holds, as differences with intervals that cover replicates and test digits together."""
+"""What the records of the arms hold, as differences with intervals that cover replicates and test digits together."""
 
 from functools import lru_cache
 
 import numpy as np
 
-from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_search
+from distill_helpers.checks import InputError, needed
+from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_pooled, records_search
 from distill_helpers.course.lessons.soft_targets.arms import SAME_WITH_ALL, WAYS, arms_at
-from distill_helpers.course.lessons.soft_targets.halves import ALL
+from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW
 from distill_helpers.course.records import read_outcomes, read_record
 from distill_helpers.data import load_digits_cut
 from distill_helpers.measure.crossed import two_way
@@ -18,16 +18,17 @@ SOFT, ALONE, TEACHER = "soft targets, all images", "alone", "teacher"
 
 
 class Measured:
-    """The recorded arms. rows: the table. Arms are named as in ``WAYS``; "teacher" is the teacher."""
+    """The recorded arms. rows: the table. Arms are named as in ``WAYS``, and in ``records_pooled``; "teacher" is the teacher."""
 
     def __init__(self):
-        self.rows = read_record(records_arms.__name__)
-        self.kept = {(s["labels"], s["arm"]): packed for s, packed in read_outcomes(records_arms.__name__)}
+        parts = [read_record(records_arms.__name__), read_record(records_pooled.__name__).query("part == 'read'")]
+        self.rows = needed("pandas").concat(parts, ignore_index=True)
+        self.kept = {(s["labels"], s["arm"]): packed for module in (records_arms, records_pooled) for s, packed in read_outcomes(module.__name__)}
         self.labels = load_digits_cut().test.labels.numpy()
 
     def arms(self, labels: int) -> list[str]:
         """The arms at so many labels, the teacher left out."""
-        return arms_at(labels)
+        return arms_at(labels) + ([records_pooled.POOLED, records_pooled.ONLY_LONGER] if labels in (FEW, ALL) else [])
 
     def same_as(self, labels: int, arm: str) -> str:
         """The arm that was run in its place: with all labels, several are the same training run."""
@@ -115,8 +116,9 @@ def measured() -> Measured:
 
 
 def searched():
-    """The record of the search: one row a setting and replicate."""
-    return read_record(records_search.__name__)
+    """What the searches recorded: one row a setting and replicate."""
+    further = read_record(records_pooled.__name__).query("part == 'search'").drop(columns=["part", "diverged"])
+    return needed("pandas").concat([read_record(records_search.__name__), further], ignore_index=True)
 
 
 def searched_rows(labels: int, arm: str, rows=None) -> list[dict]:

@@ -23,12 +23,13 @@ def _first(arm: str) -> str:
 
 def _setting(labels: int, arm: str) -> dict:
     numbers = TUNED[FEW] | TUNED[labels]
-    own = numbers[LONGER.get(arm, arm)]
+    own = numbers[arm]
     before = numbers[_first(arm)] if _first(arm) else {}
     return {"labels": labels, "arm": arm} | own | {f"first_{name}": value for name, value in before.items()}
 
 
-SETTINGS = [{"labels": ALL, "arm": "teacher"}] + [_setting(labels, arm) for labels in LABELS for arm in arms_at(labels)]
+# arms for more steps have a search and a record of their own
+SETTINGS = [{"labels": ALL, "arm": "teacher"}] + [_setting(labels, arm) for labels in LABELS for arm in arms_at(labels) if arm not in LONGER]
 
 
 @lru_cache(maxsize=4)

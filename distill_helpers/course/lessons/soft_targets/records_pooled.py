@@ -52,16 +52,20 @@ def _trained(arm, labels, cells, count, first, test):
     alone = arm == ALONE_LONGER
     drawn = _pooled(labels, count, first) if arm == POOLED else replicates(labels, "labelled" if alone else "all", count, first)
     asked = None if alone else _about_both(labels, count, first) if arm == POOLED else teachers(count, first)
-    made = {str(i): Arm(HardLabels() if alone else SoftTargets(cell["temperature"], cell["weight"]), lr=cell["lr"], weight_decay=cell["weight_decay"])
-            for i, cell in enumerate(cells)}  # fmt: skip
+    made = {}
+    for i, cell in enumerate(cells):
+        strategy = HardLabels() if alone else SoftTargets(cell["temperature"], cell["weight"])
+        made[str(i)] = Arm(strategy, lr=cell["lr"], weight_decay=cell["weight_decay"])
     return compare(digits_student, asked, pool(), made, test=test, replicates=drawn, recipe=replace(RECIPE, steps=LONGER.get(arm, STEPS)),
                    progress=False)  # fmt: skip
 
 
 def _pooled(labels: int, count: int, first: int):
     """Replicates whose rows are all of the student's digits and all of the teacher's; of the student's so many have their label."""
-    return [replace(r, rows=torch.cat([r.rows, r.teacher_rows]), labelled=torch.cat([r.labelled, torch.ones(len(r.teacher_rows), dtype=torch.bool)]))
-            for r in replicates(labels, "all", count, first)]  # fmt: skip
+    return [
+        replace(r, rows=torch.cat([r.rows, r.teacher_rows]), labelled=torch.cat([r.labelled, torch.ones(len(r.teacher_rows), dtype=torch.bool)]))
+        for r in replicates(labels, "all", count, first)
+    ]
 
 
 @lru_cache(maxsize=1)
