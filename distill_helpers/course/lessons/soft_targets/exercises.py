@@ -23,14 +23,14 @@ def _batches(generator):
     return tuple((draw(), draw(), torch.randint(5, (6,), generator=generator), T, w) for T, w in ((2.0, 0.5), (4.0, 0.9), (8.0, 0.3)))
 
 
-def _mixed(soft_factor, hard_heat=None, sign=1.0, mean=True, swapped=False):
+def _mixed(soft_factor, hard_heat=None, sign=1.0, mean=True, swapped=False, hard_part=1.0, soft_part=1.0):
     """The gradient with one thing wrong."""
 
     def wrong(z, t, y, T, weight):
         w = 1 - weight if swapped else weight
         soft = soft_factor(T) * (torch.softmax(z / T, -1) - torch.softmax(t / T, -1))
         hard = torch.softmax(z / T if hard_heat else z, -1) - _one_hot(y, z)
-        return sign * (w * soft + (1 - w) * hard) / (len(z) if mean else 1)
+        return sign * (soft_part * w * soft + hard_part * (1 - w) * hard) / (len(z) if mean else 1)
 
     return wrong
 
@@ -89,6 +89,8 @@ EXERCISES = [
             Mistake(_mixed(lambda T: T, hard_heat=True), "The hard part is at temperature 1: do not divide its logits by T."),
             Mistake(_mixed(lambda T: T, sign=-1.0), "The sign is turned round: the gradient is q - p, what the student has too much of."),
             Mistake(_mixed(lambda T: T, mean=False), "Divide by the number of rows: the loss is a mean over the batch."),
+            Mistake(_mixed(lambda T: T, hard_part=0.0), "The hard part is missing: (1 - weight) times the gradient of cross-entropy."),
+            Mistake(_mixed(lambda T: T, soft_part=0.0), "The soft part is missing: weight times the gradient of T² KL."),
             Mistake(_mixed(lambda T: T, swapped=True), "The weights are swapped: weight belongs to the soft part."),
         ),
     ),
