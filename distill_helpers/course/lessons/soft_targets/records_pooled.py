@@ -52,10 +52,12 @@ def _trained(arm, labels, cells, count, first, test):
     alone = arm == ALONE_LONGER
     drawn = _pooled(labels, count, first) if arm == POOLED else replicates(labels, "labelled" if alone else "all", count, first)
     asked = None if alone else _about_both(labels, count, first) if arm == POOLED else teachers(count, first)
-    made = {}
-    for i, cell in enumerate(cells):
-        strategy = HardLabels() if alone else SoftTargets(cell["temperature"], cell["weight"])
-        made[str(i)] = Arm(strategy, lr=cell["lr"], weight_decay=cell["weight_decay"])
+    made = {
+        str(i): Arm(
+            HardLabels() if alone else SoftTargets(cell["temperature"], cell["weight"]), lr=cell["lr"], weight_decay=cell["weight_decay"]
+        )
+        for i, cell in enumerate(cells)
+    }
     return compare(digits_student, asked, pool(), made, test=test, replicates=drawn, recipe=replace(RECIPE, steps=LONGER.get(arm, STEPS)),
                    progress=False)  # fmt: skip
 
