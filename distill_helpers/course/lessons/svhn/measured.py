@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.svhn import records_control, records_shift
+from distill_helpers.course.lessons.svhn import records_control, records_other_teacher, records_shift
 from distill_helpers.course.records import read_record
 from distill_helpers.measure.statistics import Difference, interval, paired
 
 
 class Shifted:
-    """The recorded arms at each shift, and beside them the student of labels of the old domain. rows: the table."""
+    """The recorded arms at each shift, and beside them two controls: of labels of the old domain, and of another teacher. rows: the table."""
 
     def __init__(self):
-        self.rows = pd.concat([read_record(module.__name__) for module in (records_shift, records_control)], ignore_index=True)
+        modules = (records_shift, records_control, records_other_teacher)
+        self.rows = pd.concat([read_record(module.__name__) for module in modules], ignore_index=True)
         self.shifts = sorted(self.rows["shift"].unique().tolist())
         self.arms = list(dict.fromkeys(self.rows.arm))
 

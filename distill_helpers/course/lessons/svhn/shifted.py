@@ -5,7 +5,16 @@ from functools import lru_cache
 
 import torch
 
-from distill_helpers.course.applications.task import ALL, UNLABELLED, Application, Drawn, lent_teacher, unlabelled_means
+from distill_helpers.course.applications.task import (
+    ALL,
+    FIRST,
+    REPLICATES,
+    UNLABELLED,
+    Application,
+    Drawn,
+    lent_teacher,
+    unlabelled_means,
+)
 from distill_helpers.course.applications.trials import answered, train
 from distill_helpers.course.applications.ways import ALONE, PSEUDO, SOFT
 from distill_helpers.course.lessons.svhn.task import FEW as KNOWN
@@ -19,6 +28,8 @@ SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 OLD, NEW, NEW_PSEUDO, LABELLED = ARMS = ("soft targets, old pictures", "soft targets, new pictures", "pseudo-labels, new pictures",
                                          "alone, all labels of the new")  # fmt: skip
 OLD_ALONE = "alone, all labels of the old"
+OTHERS = "soft targets of another teacher, new pictures"
+ENDS = (SHIFTS[0], SHIFTS[-1])
 
 
 def pictures(seed: int, shift: float, count: int, part: str) -> ImageSet:
@@ -97,6 +108,22 @@ def without_teacher(seed: int) -> list[dict]:
         taught = answered(guide, test).argmax(-1)
         said, wrong = answered(own.model(OLD_ALONE), test).argmax(-1) if not lost else torch.zeros_like(taught), taught != test.labels
         rows.append({"shift": shift, "arm": OLD_ALONE, "replicate": seed, "accuracy": _share(said == test.labels),
+                     "repeats": _share(said[wrong] == taught[wrong]), "diverged": lost})  # fmt: skip
+    return rows
+
+
+def of_another_teacher(seed: int) -> list[dict]:
+    """Rows as of ``one_replicate`` at no shift and at the whole one: soft targets of the next replicate's teacher, which learnt from other pictures
+    of the old domain. "repeats" is of the errors of this replicate's own teacher, whom the student never asked.
+    """
+    guide, other = lent_teacher(SVHN, seed), lent_teacher(SVHN, FIRST + (seed - FIRST + 1) % REPLICATES)
+    rows = []
+    for shift in ENDS:
+        test = test_at(seed, shift)
+        found = train(unlabelled_at(shift), UNLABELLED, {OTHERS: (SOFT, TUNED[UNLABELLED][SOFT])}, seed, draw(seed).validation, other)
+        lost, taught = int(found.diverged[0, 0]), answered(guide, test).argmax(-1)
+        said, wrong = answered(found.model(OTHERS), test).argmax(-1) if not lost else torch.zeros_like(taught), taught != test.labels
+        rows.append({"shift": shift, "arm": OTHERS, "replicate": seed, "accuracy": _share(said == test.labels),
                      "repeats": _share(said[wrong] == taught[wrong]), "diverged": lost})  # fmt: skip
     return rows
 
