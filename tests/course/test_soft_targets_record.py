@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import choosing, figures, halves, records_arms, records_controls, records_search
+from distill_helpers.course.lessons.soft_targets import choosing, figures, halves, records_arms, records_controls, records_pooled, records_search
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, ONLY, SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.doubts import doubts
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, chosen, measured, searched, searched_rows
@@ -235,9 +235,41 @@ def test_alone_has_the_labels_of_both_halves_and_is_tuned_as_alone_is():
         assert choosing.best(search) == {"lr": read.lr.iloc[0], "weight_decay": read.weight_decay.iloc[0]} and choosing.edges(search) == {}
 
 
+def test_where_both_have_the_teacher_s_labels_nothing_else_differs():
+    for labels in (halves.FEW, halves.ALL):
+        pooled, both = records_pooled._pooled(labels, 2, 0), records_controls._both(labels, 2, 0)
+        for mine, theirs, own in zip(pooled, both, halves.replicates(labels, "all", 2, 0), strict=True):
+            assert len(mine.rows) == 2 * halves.HALF == len(set(mine.rows.tolist())) and mine.seed == theirs.seed == own.seed
+            assert set(mine.rows[mine.labelled].tolist()) == set(theirs.rows.tolist())  # the same labels on both sides
+            assert set(own.teacher_rows.tolist()) < set(theirs.rows.tolist())
+
+
+@pytest.mark.parametrize("setting", records_pooled.SETTINGS, ids=str)
+def test_longer_and_pooled_arms_are_tuned_as_their_models_are(found, rows, setting):
+    labels, arm = setting["labels"], setting["arm"]
+    mine = searched_rows(labels, arm, rows)
+    cells, first = tried(mine), {tuple(c.items()) for stage in records_search.stages(records_pooled.CHOOSES[arm])[:1] for c in stage([])}
+    everywhere = sum(len(seen) == choosing.DECIDED for seen in cells.values())
+    assert len(cells) - (everywhere - choosing.FINALISTS) == records_search.BUDGET and choosing.edges(mine) == {}
+    assert {frozenset(cell) for cell in first} <= {frozenset(cell) for cell in cells}
+    read = found.rows[(found.rows.labels == labels) & (found.rows.arm == arm)]
+    best = chosen(labels, arm, rows)
+    assert sorted(read.replicate) == list(range(halves.REPLICATES)) and not read.diverged.any()
+    assert all((read[name] == value).all() for name, value in best.items())
+    np.testing.assert_allclose(found.right(labels, arm).mean(1), found.column(labels, arm, "accuracy"), atol=1e-6)
+
+
+def test_longer_arms_are_as_long_as_their_names_say():
+    assert {arm: WAYS[arm].steps for arm in LONGER} == {arm: records_pooled.LONGER[arm] for arm in LONGER}
+    assert records_pooled.LONGER[records_pooled.ONLY_LONGER] == WAYS["distil longer"].steps == 1500
+    assert {row["weight"] for labels in (halves.FEW, halves.ALL) for row in searched_rows(labels, records_pooled.ONLY_LONGER, searched())} == {1.0}
+
+
 def test_doubts_are_held_against_the_same_replicates(found):
     doubted = doubts()
     d = doubted.against_both(halves.ALL)
     right = next(r for s, r in doubted.kept if s["arm"] == records_controls.BOTH and s["labels"] == halves.ALL)
     assert d.n == halves.REPLICATES and d.mean == pytest.approx((found.right(halves.ALL, SOFT) - right).mean())
+    pooled = doubted.with_both(halves.ALL)
+    assert pooled.n == halves.REPLICATES and pooled.mean == pytest.approx((found.right(halves.ALL, records_pooled.POOLED) - right).mean())
     assert len(doubted.against_next_best(halves.FEW)) == len(doubted.against_next_best(halves.ALL)) == 3
