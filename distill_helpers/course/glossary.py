@@ -28,6 +28,7 @@ SYMBOLS = {
     "w": "the teacher's weight in a loss; labels have $1 - w$",
     r"\delta": "$\\delta_{ij}$ is 1 where $i = j$, else 0",
     r"\eta": "learning rate",
+    "c": "at one place of a detector, how sure the teacher is that an object is there",
     r"\sigma": "standard deviation; $\\sigma_w$ of a layer's starting weights",
     r"\chi": "factor by which a layer multiplies the squared gradient",
     r"\varepsilon": "the most that an attack may change a pixel",
@@ -97,6 +98,18 @@ TERMS = {
         "total variation": "How far two distributions lie apart, from 0 to 1: half of the sum of their absolute differences.",
         "overfitting": "Being better on training examples than on new ones, and more so as training goes on.",
         "validation": "Examples that choose settings; test examples choose nothing and are read at the end.",
+    },
+    "Finding objects": {
+        "FCOS": "A detector that answers at every place of a grid, without boxes drawn up beforehand.",
+        "IoU": "Intersection over union: the area that two boxes share, divided by the area that either covers.",
+        "NMS": "Non-maximum suppression: of two overlapping boxes of one class the one with the lower score is taken out.",
+        "precision": "The share of a detector's answers that are right.",
+        "recall": "The share of all objects that a detector finds.",
+        "AP": "Average precision: the area under precision over recall for one class, as the threshold falls.",
+        "mAP": "The mean of average precision over classes, and over ten overlaps that count as right.",
+        "F1": "Twice the right answers, divided by all answers and all objects together.",
+        "centerness": "How near the middle of its box a place lies: 1 in the middle, 0 at the border.",
+        "pseudo-box": "A box that the teacher found, used as if somebody had drawn it.",
     },
 }  # fmt: skip
 

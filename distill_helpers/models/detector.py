@@ -64,7 +64,7 @@ class Detector(nn.Module):
             centerness.append(_flat(self.centre_head(for_boxes)).squeeze(-1))
             points.append(places(*neck.shape[-2:], stride, x))
         logits = torch.cat(logits, 1)
-        points = torch.cat(points).expand(len(x), -1, -1)
+        points = torch.cat(points).expand(x.shape[0], -1, -1)
         named.update(boxes=around(points[..., :2], torch.cat(sides, 1)), centerness=torch.cat(centerness, 1), points=points)
         return Outputs(logits, named) if features else logits
 

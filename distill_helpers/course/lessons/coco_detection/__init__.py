@@ -1,0 +1,1 @@
+"""The lesson on finding objects: what it measures, draws and asks."""
