@@ -7,9 +7,8 @@ from distill_helpers.course.applications.ways import ALONE
 from distill_helpers.course.lessons.coco_detection.results import Detections
 from distill_helpers.course.lessons.coco_detection.ways import OTHER, PKD, SOFT
 from distill_helpers.measure.detection_errors import KINDS, RIGHT
-from distill_helpers.measure.kinds import word
 from distill_helpers.measure.statistics import interval
-from distill_helpers.show import Picture, Row, forest, looks, on_page
+from distill_helpers.show import Picture, family_rows, forest, looks, on_page
 from distill_helpers.show.figure import PAGE
 
 SMALLEST = 1.0  # point of mAP, the m of C22
@@ -56,15 +55,14 @@ def errors(results: Detections, regime: str, arms=("teacher", ALONE, SOFT, PKD))
 @on_page
 def control(results: Detections):
     """What PKD gains over alone, and over the same loss with maps of another picture."""
-    rows = []
+    values = {}
     for regime in ("all labels", "few labels", "unlabelled data"):
         for against in (ALONE, OTHER):
-            d = results.gain(regime, PKD, against).times(100)
             name = "over alone" if against == ALONE else "over another picture's maps"
-            rows.append(Row(f"{name}, {regime}", d.mean, d.low, d.high, m=SMALLEST, word=word("gain", d.low, d.high, SMALLEST)))
-    fig, alt = forest(rows, "gain of PKD, points of mAP", "PKD and its control")
+            values[f"{name}, {regime}"] = results.gain(regime, PKD, against)
+    fig, alt = forest(family_rows(values, SMALLEST, 100), "gain of PKD, points of mAP", "PKD and its control")
     return Picture(fig, alt, "What PKD gains over the student alone, and over PKD with the teacher's maps of another picture. A gain counts as the "
-                   "teacher's view of this very picture only if both lie above zero. Grey strokes mark one point.")  # fmt: skip
+                   "teacher's view of this very picture only if both lie above zero. Thick: alone; thin: together. Grey strokes: one point.")  # fmt: skip
 
 
 def summary(results: Detections, regime: str) -> list[dict]:
