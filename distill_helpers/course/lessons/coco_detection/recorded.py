@@ -62,7 +62,8 @@ def control(results: Detections):
             values[f"{name}, {regime}"] = results.gain(regime, PKD, against)
     fig, alt = forest(family_rows(values, SMALLEST, 100), "gain of PKD, points of mAP", "PKD and its control")
     return Picture(fig, alt, "What PKD gains over the student alone, and over PKD with the teacher's maps of another picture. A gain counts as the "
-                   "teacher's view of this very picture only if both lie above zero. Thick: alone; thin: together. Grey strokes: one point.")  # fmt: skip
+                   "teacher's view of this very picture only if both lie above zero. Thick: alone; thin: together. "
+                   "Grey strokes: one point.")  # fmt: skip
 
 
 def summary(results: Detections, regime: str) -> list[dict]:
