@@ -129,7 +129,7 @@ dh.explore(lambda temperature, digit: figures.belief.picture(
 #
 # $$\frac{\partial D_{\mathrm{KL}}}{\partial z_i} \approx \frac{z_i - t_i}{C\,T^2}, \qquad T^2\,\frac{\partial D_{\mathrm{KL}}}{\partial z_i} \approx \frac{z_i - t_i}{C}$$
 #
-# This is why $T^2$ stands before the divergence. At large $T$ it keeps the teacher's share of the gradient when you change $T$. What remains at high heat is plain regression of the teacher's logits.
+# This is why $T^2$ stands before the divergence. Where $T$ is large, the gradient then stays as large as it was when you change $T$, and so does the teacher's share of it beside the labels. What remains at high heat is plain regression of the teacher's logits.
 
 # %%
 dh.predict("soft_targets.shrinks",
@@ -220,7 +220,7 @@ figures.students_learn(first)
 # %% [markdown]
 # ## Twelve replicates
 #
-# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come. The record holds twelve. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
+# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. The teacher above learnt for 200 steps; those of the record are better. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come. The record holds twelve. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
 
 # %%
 found = measured()
@@ -251,10 +251,10 @@ dh.table(tuned, "Settings that the search chose")
 # Look at the weight and the temperature that the search chose for soft targets, with few labels and with all. At a weight of 1 the student would use no label at all, only the teacher's answers. At a temperature below 1 an answer is close to a bare choice of a class.
 
 # %% [markdown]
-# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one.
+# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one. And look at the rate of *distil, then labels* with 200 labels: at 0.0001 hardly a weight moves, so the search as good as stopped.
 
 # %% [markdown]
-# How small a difference can twelve replicates see? The eight search replicates give a first guess of the spread. The half-width it promises stands beside $m$, the smallest difference that matters. It was made on other digits and other draws, so read it as an order of size.
+# How small a difference can twelve replicates see? The eight search replicates give a first guess of the spread. From it follows half of the width that an interval can be expected to have; it is printed beside $m$, the smallest difference that matters. It was made on other digits and other draws, so read it as an order of size.
 
 # %%
 dh.claim("C02").plan({"all_labels.vs_k": pilot(1250, on, soft),
@@ -279,7 +279,10 @@ print("the slice agrees with its record within three percentage points")
 # %% [markdown]
 # ## What helps, and when?
 #
-# The arms beside soft targets each remove one thing. *Pseudo-labels* keep the teacher's first choice and drop its doubts. *Class means* keep the average doubts of a class and drop those about the single image. *Self-training* takes a student for a teacher. *Labelled images only* drops the unlabelled images.
+# The arms beside soft targets each remove one thing. *Pseudo-labels* keep the teacher's first choice and drop its doubts. *Class means* give each image the teacher's mean answer to all images of its class, which is its label or else the teacher's first choice: the doubts about the single image are gone. *Labelled images only* drops the unlabelled images.
+
+# %% [markdown]
+# Two more arms have no such teacher. In *self-training* the student that learnt alone from the labelled images labels the others by its first choices. A *random teacher* has the teacher's size and weights that nobody trained. *Label smoothing* takes a little of each label and shares it among all classes.
 
 # %%
 dh.predict("soft_targets.few", "With 200 labels, which arm is the most accurate?",
@@ -348,8 +351,8 @@ def zero_inside(key, sentence, d):
                value=f"{100 * d.low:+.2f} to {100 * d.high:+.2f} points")
 
 dh.finding("soft_targets.few_choices",
-           "With 200 labels, and taken alone, soft answers beat the teacher's first "
-           "choices by {}.",
+           "With 200 labels, by an interval of its own, soft answers beat the teacher's "
+           "first choices by {}.",
            found.gain(200, soft, "pseudo-labels"), kind="gain", m=0.5)
 zero_inside("few_means", "With 200 labels, the interval of soft answers against class "
             "means includes zero: {}.",
@@ -428,13 +431,14 @@ zero_inside("few_both", "With 200 labels of its own, the interval of soft target
 # %%
 many, some = (chosen(n, "soft targets, the teacher's labels too")["weight"]
               for n in (1250, 200))
-dh.finding("soft_targets.both_weights", "Beside the labels of the teacher's half, the "
-           "search chose no teacher with all of the student's labels, and one with 200 "
-           "of them, at weights of {}.", (many, some), holds=many == 0 < some)
-zero_inside("all_with_both", "With all labels on both sides, the interval of soft "
-            "targets against alone includes zero: {}.", doubted.with_both(1250))
-zero_inside("few_with_both", "With 200 labels of its own and the teacher's 1,250 on "
-            "both sides, the interval includes zero: {}.", doubted.with_both(200))
+dh.finding("soft_targets.both_weights", "Where a student has the teacher's labels too, "
+           "the search gave its teacher a weight of {}: zero with all of its own labels, "
+           "more with 200.", (many, some), holds=many == 0 < some)
+zero_inside("all_with_both", "Where both have all labels of both halves, the interval "
+            "of soft targets against alone includes zero: {}.", doubted.with_both(1250))
+zero_inside("few_with_both", "Where both have 200 labels of the student's half and all "
+            "of the teacher's, the interval of soft targets against alone includes "
+            "zero: {}.", doubted.with_both(200))
 
 # %% [markdown]
 # At a weight of 0 the arm is the student alone on the same digits: the search did without the teacher. Compare these sentences with the gains above. To whom is a teacher of use: to those who have its labels, or to those who have the teacher alone, and many images without a label?
@@ -442,7 +446,7 @@ zero_inside("few_with_both", "With 200 labels of its own and the teacher's 1,250
 # %% [markdown]
 # ## Temperature and weight
 #
-# The search tried each temperature with each weight, on validation digits. Look for the best cell with 200 labels and with all of them, and at how much the neighbours of the best cell differ from it.
+# The search tried each temperature with each weight, on validation digits. Look for the best cell with 200 labels and with all of them, and at how much its neighbours differ from it. The figure has two search replicates; eight decided between the best six, so the table above may name a neighbour.
 
 # %%
 figures.grid(searched(), 200)
@@ -453,7 +457,7 @@ figures.grid(searched(), 1250)
 # %% [markdown]
 # ## Distil first, then train on?
 #
-# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero. Where the chosen weight is below 1, the distilling itself uses labels; so you do the same from students that were distilled by *answers only*. These have two rivals of $k + n$ steps: with as much of the labels as the search found best, and with none.
+# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero. Where the chosen weight is below 1, the distilling itself uses labels. So you do the same once more from students that were distilled by *answers only*, at a weight of 1. These have two rivals of $k + n$ steps: one with as much of the labels as the search found best, one with none.
 
 # %%
 figures.training_on(found)
@@ -473,7 +477,7 @@ second = dh.claim("C02").judge(measurements)
 second.table()
 
 # %% [markdown]
-# One rival is weaker than it should be. All settings were chosen on 500 digits, and that leaves room for luck: answers only for $k + n$ steps were chosen on them, and read less of the test digits than answers only for $k$ steps. So the rows that hold training on against this rival flatter it. They are registered, and stay; ask whether the verdict needs them.
+# One rival is weaker than it should be. All settings were chosen on 500 digits, and that leaves room for luck: answers only for $k + n$ steps were chosen on them, and read less of the test digits than answers only for $k$ steps. So the rows that hold training on against this rival flatter it. They are registered, and stay. Look at the lines under the verdict: that weaker form falls by another row already.
 
 # %%
 dh.finding("soft_targets.longer_luck",
@@ -544,6 +548,9 @@ figures.reliability(found, 1250, ["alone", "label smoothing", soft])
 
 # %% [markdown]
 # The counts stand under the curve because they are the weights of the bins. A bin of few answers has a wide interval, and counts for little in the ECE.
+
+# %% [markdown]
+# The table has the rest: accuracy on test and on the labels learnt from, the mean of $-\log q_y$ on test (NLL), and *agreement*, the share of test digits to which an arm gives its teacher's answer. A dash stands where nothing was kept.
 
 # %%
 columns = ("accuracy", "train", "ece", "nll", "agreement")
@@ -642,7 +649,7 @@ ratio_held = dh.claim("C05", "ratio").judge(
 ratio_held.table()
 
 # %% [markdown]
-# How close do these verdicts lie to a margin? Of 24,000 answers, one is 0.004 points. Here are the ends of four intervals, and how far each lies from the margin of half a point:
+# How close do these verdicts lie to a margin? Of 24,000 answers, one is 0.004 points. Here are the ends of four intervals that decide a word, and how far each lies from the margin of half a point.
 
 # %%
 ends = {"C05, as accurate as alone": found.gain(1250, soft).high,

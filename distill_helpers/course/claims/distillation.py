@@ -134,7 +134,7 @@ C05 = Claim(
                 Reading("with_both", "and beats the same student without a teacher where both have the teacher's labels as well"),
                 Reading("vs_label_smoothing", "and beats the same student on smoothed labels, without a teacher"),
             ),
-            (Form("it keeps them, and so does the student alone", (_kept, same("as_alone", "it is as accurate as alone"))),),
+            (Form("the 98 % are kept, and by the student alone as well", (_kept, same("as_alone", "it is as accurate as alone"))),),
         ),
     ),
     "refuted",

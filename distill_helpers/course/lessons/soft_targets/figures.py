@@ -144,7 +144,7 @@ def regimes(found):
         gains = {n: found.gain(n, arm) for n in counts if arm in found.arms(n)}
         if not gains:
             continue
-        where = np.array([counts.index(n) for n in gains]) + 0.07 * (place - 2)
+        where = np.array([counts.index(n) for n in gains]) + 0.03 * (place - 2)
         means = np.array([100 * d.mean for d in gains.values()])
         reach = np.array([[100 * (d.mean - d.low), 100 * (d.high - d.mean)] for d in gains.values()]).T
         ax.errorbar(where, means, yerr=reach, label=arm, ms=5, lw=1.2, elinewidth=1.2, **look)
@@ -156,7 +156,8 @@ def regimes(found):
     replicates = found.rows.replicate.nunique()
     return Picture(fig, f"Gain in test accuracy over the same student alone, by number of labels: {'; '.join(said)}",
                    f"Gain in test accuracy over the same student trained alone on the same labels, with 95 % intervals over {replicates} "
-                   "replicates and 2,000 test digits. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
+                   "replicates and 2,000 test digits; the marks at one number are moved apart "
+                   "so that all can be seen. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
                    "other arms under another name, and are left out.")  # fmt: skip
 
 
