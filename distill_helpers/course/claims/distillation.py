@@ -1,6 +1,6 @@
 """The article's sections 1 and 2.2, and what the title promises: distilling as such."""
 
-from distill_helpers.course.claims.register import Claim, Form, Part, Reading, Revision, exact, not_worse, same, whole
+from distill_helpers.course.claims.register import Claim, Form, Part, Reading, Revision, exact, not_worse, whole
 
 _SOFT = "soft_targets"
 
@@ -158,7 +158,7 @@ C05 = Claim(
                 Form(
                     "where both train twice as long",
                     (
-                        not_worse("twice.kept", "with twice the steps, it keeps 98 % of its teacher's accuracy", 0, "the 98 % are the margin already"),
+                        not_worse("twice.kept", "with twice the steps, it keeps 98 % of its teacher's", 0, "the 98 % are the margin already"),
                         _twice_test,
                         _twice_both,
                         Reading("twice.vs_label_smoothing", "with twice the steps for both, it beats smoothed labels"),
@@ -183,7 +183,7 @@ C05 = Claim(
         Revision(
             "2026-11-27",
             "the form that 98 % are kept, and by the student alone as well, is dropped",
-            "it denies the second half of the sentence, so it is no weaker form of it; a reviewer saw it, after it had made a verdict 'holds in part'",
+            "it denies the second half of the sentence, so it is no weaker form of it; a reviewer saw it after it had decided a verdict",
         ),
         Revision("2026-11-27", *_TWICE),
     ),

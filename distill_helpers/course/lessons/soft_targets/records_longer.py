@@ -25,7 +25,8 @@ BESIDE, BESIDE_TWICE, BOTH_TWICE = ("soft targets beside the teacher's labels", 
                                     "alone, the teacher's labels too, twice as long")  # fmt: skip
 SMOOTHED_TWICE = "label smoothing, twice as long"
 ONLY_AS_BEFORE = "answers only, longer, at the settings of k steps"
-SETTINGS = [{"arm": SOFT_TWICE, "labels": ALL}, {"arm": ALONE_TWICE, "labels": ALL} | TWICE[ALL], {"arm": BESIDE, "labels": ALL} | BESIDE_LABELS[ALL],
+SETTINGS = [{"arm": SOFT_TWICE, "labels": ALL}, {"arm": ALONE_TWICE, "labels": ALL} | TWICE[ALL],
+            {"arm": BESIDE, "labels": ALL} | BESIDE_LABELS[ALL],
             {"arm": BESIDE_TWICE, "labels": ALL} | BESIDE_LABELS[ALL], {"arm": BOTH_TWICE, "labels": ALL} | BOTH_HALVES[ALL]]  # fmt: skip
 SETTINGS += [{"arm": SMOOTHED_TWICE, "labels": ALL} | TUNED[ALL]["label smoothing"]]
 SETTINGS += [{"arm": ONLY_AS_BEFORE, "labels": labels} | TUNED[labels]["answers only"] for labels in (FEW, ALL)]
@@ -45,7 +46,8 @@ def run(setting: dict):
             return _trained(arm, labels, cells, count, FIRST_SEARCHED + begin, digits.validation).scores["accuracy"]
 
         tried = searched(stages("soft targets, all images"), score)
-        rows, chosen = [row | {"part": "search", "replicate": FIRST_SEARCHED + row["replicate"], "train": "", "diverged": 0} for row in tried], best(tried)
+        chosen = best(tried)
+        rows = [row | {"part": "search", "replicate": FIRST_SEARCHED + row["replicate"], "train": "", "diverged": 0} for row in tried]
     found = _trained(arm, labels, [chosen], REPLICATES, FIRST, digits.test)
     for r, own in enumerate(replicates(labels, "labelled")):
         with torch.no_grad():
