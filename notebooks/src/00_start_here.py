@@ -131,7 +131,7 @@ figures.arms(a, b, paired, unpaired)
 # %% [markdown]
 # ## Six words
 #
-# Is a gain worth having? Before a run the course writes down $m$, the smallest effect that matters, with a reason. For accuracy it is half a point; other measures have their own, said where they first occur. The interval $[l, u]$ is then held
+# Is a gain worth having? Before a run the course writes down $m$, the smallest effect that matters, with a reason. For accuracy it is mostly half a point; other measures, and some comparisons, have their own, which stands beside them. The interval $[l, u]$ is then held
 # against $-m$, $0$ and $m$, and gets one of six words.
 
 # %%
@@ -194,7 +194,7 @@ for form in part.weaker:
 
 # %% [markdown]
 # Lesson 07 measures it. To see the rules at work, hand in made-up measurements here. This is a rehearsal: nothing is recorded. A lesson can hand in numbers under the registered keys, and
-# nothing else. It cannot choose a margin, a reading or a word.
+# nothing else. It cannot choose a margin, a reading or a word. It does choose which run stands for a key, so ask of each row: which arm, for how many steps, at which settings?
 
 # %%
 rehearsed = dh.rehearse("C02", made_up.measurements())
@@ -211,7 +211,7 @@ figures.timeline(claim, part, rehearsed)
 # %% [markdown]
 # ## Fragile
 #
-# A verdict should not hang on a margin. So each is computed again at half and at twice $m$, and with the replicates or the test examples taken as fixed. If another verdict comes out, it is
+# A verdict should not hang on a margin. So each that is decided is computed again at half and at twice $m$, and with the replicates or the test examples taken as fixed. If another verdict comes out, it is
 # called *fragile*, and the ledger says why.
 
 # %%

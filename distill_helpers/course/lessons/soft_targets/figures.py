@@ -7,7 +7,8 @@ import numpy as np
 
 from distill_helpers.course.lessons.soft_targets.arms import ONLY, ONLY_ON
 from distill_helpers.course.lessons.soft_targets.measured import SOFT
-from distill_helpers.course.lessons.soft_targets.records_pooled import ONLY_LONGER, POOLED, SOFT_LONGER
+from distill_helpers.course.lessons.soft_targets.records_longer import ONLY_AS_BEFORE
+from distill_helpers.course.lessons.soft_targets.records_pooled import ONLY_LONGER, SOFT_LONGER
 from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, curves, drawing, family_rows, forest, heat_map, looks, on_page
 from distill_helpers.show.figure import PAGE
@@ -179,8 +180,7 @@ def readme_picture(found, path):
 @on_page
 def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""
-    others = ("alone", SOFT_LONGER, "distil, then labels", ONLY, ONLY_ON, ONLY_LONGER, POOLED)
-    arms = [arm for arm in found.arms(labels) if arm not in others]
+    arms = [arm for arm in found.arms(labels) if arm != "alone"]
     rows = family_rows({arm + bare(labels, arm): found.gain(labels, arm) for arm in arms}, 0.5, 100)
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
     return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Thick: each interval alone; thin: together "
@@ -272,10 +272,10 @@ def threes(recalls, false):
 @on_page
 def training_on(found):
     """C02 as it is judged: training on with labels, against stopping and against distilling longer."""
-    values = {}
+    values, onlys = {}, {"answers only, k + n": ONLY_LONGER, "that, settings of k": ONLY_AS_BEFORE}
     for labels, name in ((1250, "all labels"), (200, "200 labels")):
         for on, before, how in (("distil, then labels", SOFT, ""), (ONLY_ON, ONLY, ", answers only")):
-            rivals = {"stopping after k": before, "distilling k + n": SOFT_LONGER} | ({"answers only, k + n": ONLY_LONGER} if how else {})
+            rivals = {"stopping after k": before, "distilling k + n": SOFT_LONGER} | (onlys if how else {})
             for what, arm in rivals.items():
                 values[f"{name}{how}: against {what}"] = found.gain(labels, on, arm)
     fig, alt = forest(family_rows(values, 0.5, 100), "gain of training on with labels, points")
