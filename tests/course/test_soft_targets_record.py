@@ -273,8 +273,10 @@ def test_what_is_said_to_be_distilled_has_a_teacher(rows):
     ranked = choosing.ranked(searched_rows(halves.ALL, records_pooled.POOLED, rows), choosing.DECIDED)
     assert BESIDE_LABELS[halves.ALL] == next(cell for cell in ranked if cell["weight"] > 0)
     assert chosen(halves.FEW, records_pooled.POOLED, rows)["weight"] > 0
-    for cells in (chosen(halves.ALL, SOFT, rows), chosen(halves.ALL, records_longer.SOFT_TWICE, rows), chosen(halves.FEW, SOFT, rows)):
-        assert cells["weight"] > 0
+    assert chosen(halves.ALL, SOFT, rows)["weight"] > 0 and chosen(halves.FEW, SOFT, rows)["weight"] > 0
+    twice = records_longer.with_teacher(searched_rows(halves.ALL, records_longer.SOFT_TWICE, rows))
+    read = measured().rows[measured().rows.arm == records_longer.SOFT_TWICE]
+    assert twice["weight"] > 0 and all((read[name] == value).all() for name, value in twice.items())
 
 
 def test_rivals_of_twice_the_steps_have_the_settings_of_their_searches(rows):

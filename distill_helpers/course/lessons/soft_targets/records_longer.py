@@ -6,7 +6,7 @@ import torch
 
 from distill_helpers.comparison import Arm, compare
 from distill_helpers.course.lessons.soft_targets.arms import RECIPE, STEPS
-from distill_helpers.course.lessons.soft_targets.choosing import best, searched
+from distill_helpers.course.lessons.soft_targets.choosing import DECIDED, ranked, searched
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW, FIRST, FIRST_SEARCHED, REPLICATES, pool, replicates, teachers
 from distill_helpers.course.lessons.soft_targets.records_controls import _both
 from distill_helpers.course.lessons.soft_targets.records_pooled import _about_both, _pooled
@@ -33,10 +33,15 @@ SETTINGS += [{"arm": ONLY_AS_BEFORE, "labels": labels} | TUNED[labels]["answers 
 NUMBERS = ("temperature", "weight", "smoothing", "lr", "weight_decay")
 
 
+def with_teacher(tried: list[dict]) -> dict:
+    """The best setting whose weight is not 0: an arm without a teacher is not distilled."""
+    return next(cell for cell in ranked(tried, DECIDED) if cell["weight"] > 0)
+
+
 def run(setting: dict):
     """The rows of a search where there is one (part "search", on validation), and one row a replicate on the 2,000 test digits (part "read").
 
-    train: accuracy on the student's own labelled digits, as they are, not moved. outcomes: right, bool, [replicate, 1, test digit].
+    Soft targets are read at the best setting that has a teacher. train: accuracy on the student's own labelled digits, as they are, not moved. outcomes: right, bool, [replicate, 1, test digit].
     """
     arm, labels, digits = setting["arm"], setting["labels"], load_digits_cut()
     rows, chosen = [], {name: setting[name] for name in NUMBERS if name in setting}
@@ -46,7 +51,7 @@ def run(setting: dict):
             return _trained(arm, labels, cells, count, FIRST_SEARCHED + begin, digits.validation).scores["accuracy"]
 
         tried = searched(stages("soft targets, all images"), score)
-        chosen = best(tried)
+        chosen = with_teacher(tried)
         rows = [row | {"part": "search", "replicate": FIRST_SEARCHED + row["replicate"], "train": "", "diverged": 0} for row in tried]
     found = _trained(arm, labels, [chosen], REPLICATES, FIRST, digits.test)
     for r, own in enumerate(replicates(labels, "labelled")):
