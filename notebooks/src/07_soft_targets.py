@@ -447,7 +447,28 @@ zero_inside("few_with_both", "Where both have 200 labels of the student's half a
             "zero: {}.", doubted.with_both(200))
 
 # %% [markdown]
-# At a weight of 0 the arm is the student alone on the same digits: the search did without the teacher. Compare these sentences with the gains above. To whom is a teacher of use: to those who have its labels, or to those who have the teacher alone, and many images without a label?
+# At a weight of 0 there is no teacher, so the distilled arm then takes the best setting that has one. Compare these sentences with the gains above. To whom is a teacher of use: to those who have its labels, or to those who have the teacher alone, and many images without a label?
+
+# %% [markdown]
+# ### A third doubt: the length
+#
+# All of this was after 1,000 steps. The arms of the next section distil for 1,500 steps, and alone was trained for 2,000 as well, each with a search at its own length. Hold these against each other, and then both at 2,000 steps.
+
+# %%
+for key, rival, steps in (("longer", "alone", "1,000"),
+                          ("longer_twice", "alone, twice as long", "2,000")):
+    dh.finding(f"soft_targets.{key}", "With all labels, soft targets for 1,500 steps "
+               f"beat the student alone for {steps} by {{}}.",
+               found.gain(1250, "distil longer", rival), kind="gain", m=0.5)
+dh.finding("soft_targets.twice", "With all labels and 2,000 steps for both, soft "
+           "targets beat the student alone by {}.",
+           found.gain(1250, SOFT_TWICE, ALONE_TWICE), kind="gain", m=0.5)
+zero_inside("twice_both", "With 2,000 steps for both, where both have the teacher's "
+            "labels as well, that interval includes zero: {}.",
+            doubted.with_both_twice())
+
+# %% [markdown]
+# With all labels, then, does a teacher help? The answer hangs on the length, and on settings that 500 digits chose. The claims below ask for both lengths, and at both for the comparison in which either side has the teacher's labels.
 
 # %% [markdown]
 # ## Temperature and weight

@@ -41,7 +41,8 @@ def with_teacher(tried: list[dict]) -> dict:
 def run(setting: dict):
     """The rows of a search where there is one (part "search", on validation), and one row a replicate on the 2,000 test digits (part "read").
 
-    Soft targets are read at the best setting that has a teacher. train: accuracy on the student's own labelled digits, as they are, not moved. outcomes: right, bool, [replicate, 1, test digit].
+    Soft targets are read at the best setting that has a teacher. train: accuracy on the student's own labelled digits, as they are, not moved.
+    outcomes: right, bool, [replicate, 1, test digit].
     """
     arm, labels, digits = setting["arm"], setting["labels"], load_digits_cut()
     rows, chosen = [], {name: setting[name] for name in NUMBERS if name in setting}
