@@ -40,6 +40,7 @@ class Verdict:
             if reading["stated"] or reading["key"] in self._shown:
                 words = "; ".join(f"{m['member']}: {m['word']}" if m["member"] else m["word"] for m in reading["members"])
                 lines.append(f"   {'' if reading['stated'] else 'weaker: '}{reading['says']}: {words}")
+        lines += [f"   weaker form, {form['says']}: {form['word']}" for form in self.row["forms"]]
         if self.row["firmness"]:
             lines.append(f"   {self.row['firmness']}" + (f": {'; '.join(self.row['why'])}" if self.row["why"] else ""))
         return "\n".join(lines)
@@ -48,12 +49,17 @@ class Verdict:
     def _shown(self) -> set:
         return {r.key for form in self.part.weaker if form.says == self.ruling.form for r in form.readings}
 
+    @property
+    def _families(self) -> bool:
+        return any(r.members for r in self.part.readings.values())
+
     def table(self):
         """The readings with their numbers, one row a reading or member, as a styled table."""
         from distill_helpers.show.tables import table
 
-        rows = [{"reading": r["says"], "member": m["member"], "word": m["word"], "measured": said_member(r, m),
-                 "m": "" if r["m"] is None else f"{r['m']:g} {r['unit']}"} for r in self.row["readings"] for m in r["members"]]  # fmt: skip
+        rows = [{"reading": r["says"]} | ({"member": m["member"]} if self._families else {})
+                | {"word": m["word"], "measured": said_member(r, m), "m": "" if r["m"] is None else f"{r['m']:g} {r['unit']}"}
+                for r in self.row["readings"] for m in r["members"]]  # fmt: skip
         return table(needed("pandas").DataFrame(rows), f"{self.claim.id}: the numbers behind the verdict")
 
 
@@ -175,8 +181,18 @@ def _row(judge: Judge, measured: dict, held: dict, ruling: judging.Ruling) -> di
     ]  # fmt: skip
     return {
         "edition": 2, "claim": judge.claim.id, "part": judge.part.name, "lesson": judge.lesson, "verdict": ruling.verdict, "form": ruling.form,
-        "named": list(ruling.named), "firmness": "" if why is None else FRAGILE if why else FIRM, "why": why or [], "readings": readings,
+        "named": list(ruling.named), "forms": _forms(judge.part, held, ruling), "firmness": "" if why is None else FRAGILE if why else FIRM,
+        "why": why or [], "readings": readings,
     }  # fmt: skip
+
+
+def _forms(part: Part, held: dict, ruling: judging.Ruling) -> list[dict]:
+    """The weaker forms that were tried and not supported, in order, with "no" or "open"."""
+    if ruling.verdict == judging.HOLDS:
+        return []
+    said = {True: "yes", False: "no", None: "open"}
+    tried = [(form.says, judging.form_holds(form, held)[0]) for form in part.weaker]
+    return [{"says": says, "word": said[found]} for says, found in tried[: [found for _, found in tried].index(True) if ruling.form else None]]
 
 
 def _numbers(d, h, unit: str) -> dict:

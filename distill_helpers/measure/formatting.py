@@ -18,11 +18,19 @@ def in_units(d: Difference, unit: str) -> Difference:
 
 
 def amount(low: float, mean: float, high: float, unit: str) -> str:
-    """``+0.34 [+0.20, +0.48] points``, for numbers that are in this unit already."""
+    """``+0.34 [+0.20, +0.48] points``, for numbers that are in this unit already; one that would round to zero is given to its first digit."""
     one_of("unit", unit, tuple(UNITS))
-    mean, low, high = (f"{round(v, UNITS[unit][1]) + 0.0:+.{UNITS[unit][1]}f}" for v in (mean, low, high))
+    mean, low, high = (_signed(v, UNITS[unit][1]) for v in (mean, low, high))
     space = "" if unit.startswith("%") or not unit else " "
     return f"{mean} [{low}, {high}]{space}{unit}"
+
+
+def _signed(value: float, decimals: int) -> str:
+    """The number with its sign. One that rounds to zero gets up to three decimals more, so that its sign can be seen."""
+    for more in range(decimals, decimals + 4):
+        if round(value, more):
+            return f"{value:+.{more}f}"
+    return f"{0.0:+.{decimals}f}"
 
 
 def formatted(d: Difference, unit: str = "points") -> str:

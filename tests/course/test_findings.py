@@ -125,7 +125,8 @@ def test_bad_findings_are_named(call, words, own_results):
 
 def test_one_format_for_all():
     assert formatted(interval([0.0, 0.0])) == "+0.00 [+0.00, +0.00] points, 2 replicates"
-    assert formatted(points(-0.004, 0.001)).startswith("+0.00 [+0.00,")  # never -0.00
+    assert formatted(points(-0.004, 0.001)).startswith("-0.002 [-0.004, +0.001]")  # never -0.00: the sign decides the word
+    assert formatted(interval([1e-9, 1e-9])) == "+0.00 [+0.00, +0.00] points, 2 replicates"
     assert formatted(points(1, 3), "% of the steps") == "+2.0 [+1.0, +3.0]% of the steps, 16 replicates"
     assert formatted(points(1, 3), "ECE") == "+0.0200 [+0.0100, +0.0300] ECE, 16 replicates"
 

@@ -8,11 +8,20 @@ import pytest
 import torch
 
 from distill_helpers.checks import InputError
-from distill_helpers.course.lessons.soft_targets import choosing, figures, halves, records_arms, records_controls, records_pooled, records_search
+from distill_helpers.course.lessons.soft_targets import (
+    choosing,
+    figures,
+    halves,
+    records_arms,
+    records_controls,
+    records_longer,
+    records_pooled,
+    records_search,
+)
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, ONLY, SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.doubts import doubts
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, chosen, measured, searched, searched_rows
-from distill_helpers.course.lessons.soft_targets.tuned import NEXT_BEST, SAME_DECAY, TUNED
+from distill_helpers.course.lessons.soft_targets.tuned import BESIDE_LABELS, BOTH_HALVES, NEXT_BEST, SAME_DECAY, TUNED, TWICE
 from distill_helpers.course.paths import repository
 from distill_helpers.show import layout_faults, style
 
@@ -259,6 +268,36 @@ def test_longer_and_pooled_arms_are_tuned_as_their_models_are(found, rows, setti
     np.testing.assert_allclose(found.right(labels, arm).mean(1), found.column(labels, arm, "accuracy"), atol=1e-6)
 
 
+def test_what_is_said_to_be_distilled_has_a_teacher(rows):
+    """Where the search preferred a weight of 0, the best setting with a teacher stands for the distilled arm."""
+    ranked = choosing.ranked(searched_rows(halves.ALL, records_pooled.POOLED, rows), choosing.DECIDED)
+    assert BESIDE_LABELS[halves.ALL] == next(cell for cell in ranked if cell["weight"] > 0)
+    assert chosen(halves.FEW, records_pooled.POOLED, rows)["weight"] > 0
+    assert chosen(halves.ALL, SOFT, rows)["weight"] > 0 and chosen(halves.FEW, SOFT, rows)["weight"] > 0
+    twice = records_longer.with_teacher(searched_rows(halves.ALL, records_longer.SOFT_TWICE, rows))
+    read = measured().rows[measured().rows.arm == records_longer.SOFT_TWICE]
+    assert twice["weight"] > 0 and all((read[name] == value).all() for name, value in twice.items())
+
+
+def test_rivals_of_twice_the_steps_have_the_settings_of_their_searches(rows):
+    assert TWICE[halves.ALL] == chosen(halves.ALL, "alone, twice as long", rows)
+    both = doubts().rows
+    mine = both[(both.labels == halves.ALL) & (both.arm == records_controls.BOTH) & (both.part == "search")]
+    assert BOTH_HALVES[halves.ALL] == choosing.best(mine.to_dict("records"))
+    mine = searched_rows(halves.ALL, records_longer.SOFT_TWICE, rows)
+    cells = tried(mine)
+    everywhere = sum(len(seen) == choosing.DECIDED for seen in cells.values())
+    assert len(cells) - (everywhere - choosing.FINALISTS) == records_search.BUDGET and choosing.edges(mine) == {}
+
+
+def test_the_twin_that_keeps_its_gap_is_the_same_run(found):
+    """Alone for twice the steps was read twice, once with what it says of its own digits: the answers are the same."""
+    assert (found.right(halves.ALL, records_longer.ALONE_TWICE) == found.right(halves.ALL, "alone, twice as long")).all()
+    for arm in (records_longer.SOFT_TWICE, records_longer.ALONE_TWICE):
+        train, test = found.column(halves.ALL, arm, "train"), found.column(halves.ALL, arm, "accuracy")
+        assert (train > test).all() and (train <= 1).all()
+
+
 def test_longer_arms_are_as_long_as_their_names_say():
     assert {arm: WAYS[arm].steps for arm in LONGER} == {arm: records_pooled.LONGER[arm] for arm in LONGER}
     assert records_pooled.LONGER[records_pooled.ONLY_LONGER] == WAYS["distil longer"].steps == 1500
@@ -270,6 +309,8 @@ def test_doubts_are_held_against_the_same_replicates(found):
     d = doubted.against_both(halves.ALL)
     right = next(r for s, r in doubted.kept if s["arm"] == records_controls.BOTH and s["labels"] == halves.ALL)
     assert d.n == halves.REPLICATES and d.mean == pytest.approx((found.right(halves.ALL, SOFT) - right).mean())
-    pooled = doubted.with_both(halves.ALL)
-    assert pooled.n == halves.REPLICATES and pooled.mean == pytest.approx((found.right(halves.ALL, records_pooled.POOLED) - right).mean())
+    beside = doubted.with_both(halves.ALL)
+    assert beside.n == halves.REPLICATES and beside.mean == pytest.approx((found.right(halves.ALL, records_longer.BESIDE) - right).mean())
+    few = next(r for s, r in doubted.kept if s["arm"] == records_controls.BOTH and s["labels"] == halves.FEW)
+    assert doubted.with_both(halves.FEW).mean == pytest.approx((found.right(halves.FEW, records_pooled.POOLED) - few).mean())
     assert len(doubted.against_next_best(halves.FEW)) == len(doubted.against_next_best(halves.ALL)) == 3

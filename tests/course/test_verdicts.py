@@ -204,8 +204,24 @@ def test_a_broken_rule_goes_red(name, old, new):
 
 # judging in a lesson
 
-KEYS = ("vs_k", "vs_longer", "only_vs_k", "only_vs_longer", "only_vs_only_longer")
+KEYS = ("vs_k", "vs_longer", "only_vs_k", "only_vs_longer", "only_vs_only_longer", "only_vs_only_same")
 C02 = {f"{regime}.{key}": points(2, 0.3) for regime in ("all_labels", "few_labels") for key in KEYS}
+
+
+def test_the_weaker_forms_that_were_tried_are_printed_with_what_they_gave(own_results, capsys):
+    """Why a verdict is refuted and not inconclusive can be read from its lines."""
+    against = {key: points(-2, 0.3) for key in C02}
+    forms = [form.says for form in CLAIMS["C02"].parts[0].weaker]
+    claim("C02", lesson="07").judge(against)
+    printed = capsys.readouterr().out
+    assert "REFUTED" in printed and all(f"   weaker form, {says}: no\n" in printed for says in forms)
+    claim("C02", lesson="07").judge(against | {f"{regime}.vs_k": points(0.2, 0.9) for regime in ("all_labels", "few_labels")})
+    assert "INCONCLUSIVE" in (printed := capsys.readouterr().out) and f"   weaker form, {forms[0]}: open\n" in printed
+    found = claim("C02", lesson="07").judge(against | {f"all_labels.{key}": points(2, 0.3) for key in ("vs_k", "vs_longer")})
+    printed = capsys.readouterr().out
+    assert found.ruling.form == forms[1] and f"   weaker form, {forms[0]}: no\n" in printed and forms[2] not in printed
+    claim("C02", lesson="07").judge(C02)
+    assert "weaker form" not in capsys.readouterr().out
 
 
 def test_judging_prints_stable_lines_and_records_the_numbers(own_results, capsys):
@@ -286,7 +302,8 @@ def follows_from_its_evidence(row):
     part = CLAIMS[row["claim"]].part(row["part"])
     assert part.home == row["lesson"] and list(part.readings) == [r["key"] for r in row["readings"]]
     held = verdicts.held_again(row)
-    assert judging.rule(part, held) == (row["verdict"], row["form"], tuple(row["named"]))
+    ruling = judging.rule(part, held)
+    assert ruling == (row["verdict"], row["form"], tuple(row["named"])) and row["forms"] == verdicts._forms(part, held, ruling)
     again = {f"at {name} m": judging.rule(part, held, scale) for name, scale in (("half", 0.5), ("twice", 2.0))}
     changed = [when for when, other in again.items() if other[:2] != (row["verdict"], row["form"])] if row["verdict"] != INCONCLUSIVE else []
     assert [why.partition(":")[0] for why in row["why"] if why.startswith("at ")] == changed
@@ -313,6 +330,7 @@ def planted():
 
     yield edited("verdict", lambda r: r.update(verdict=HOLDS))
     yield edited("form", lambda r: r.update(form="only with all labels"))
+    yield edited("forms", lambda r: r.update(forms=[{"says": "only with all labels", "word": "no"}]))
     yield edited("named", lambda r: r.update(named=["all_labels.vs_k"]))
     yield edited("margin", lambda r: r["readings"][0].update(m=0.1))
     yield edited("unit", lambda r: r["readings"][0].update(unit="ECE"))
@@ -329,7 +347,7 @@ def planted():
 def test_a_verdict_that_was_written_by_hand_goes_red():
     rows = dict(planted())
     follows_from_its_evidence(rows.pop("as judged"))
-    assert len(rows) == 13
+    assert len(rows) == 14
     for what, row in rows.items():
         with pytest.raises((AssertionError, InputError, KeyError)):
             follows_from_its_evidence(row)
@@ -403,7 +421,7 @@ def test_the_register_is_whole():
 
 
 AS_REGISTERED = {
-    "C01": "c919e123", "C02": "d9816eda", "C03": "e2d8bc36", "C04": "78c5cee4", "C05": "4c04bef1", "C06": "dd8aeab5",
+    "C01": "c919e123", "C02": "e0dc8eea", "C03": "e2d8bc36", "C04": "eacfc31a", "C05": "844fb6ba", "C06": "dd8aeab5",
     "C07": "84c295b2", "C08": "4d1b527d", "C09": "c8134891", "C10": "86109c61", "C11": "a1fac822", "C12": "8d2f5720",
     "C13": "9ab45678", "C14": "31af7b14", "C15": "fffec698", "C16": "1a911d4d", "C17": "683a1e42", "C18": "a504e2b3",
     "C19": "dc4c9b6a", "C20": "64284c34", "C21": "91aefa01", "C22": "ec8dfc6c", "C23": "838cd6b3",

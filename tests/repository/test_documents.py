@@ -52,14 +52,26 @@ def test_the_comparison_below_it_runs(first):
     assert names["found"].arms == ["labels", "soft", "hints", "relations"]
 
 
-def test_a_table_is_learnt_and_rows_without_a_label_are_of_use(first):
+@pytest.fixture(scope="module")
+def in_table(first):
+    """Names after the page's block on a table."""
     names = dict(first[0])
-    exec(compile(blocks("docs/your_model.md")[-1], "docs/your_model.md", "exec"), names)
-    alone, taught = names["alone"], names["taught"]
-    assert alone.scores["accuracy"].mean() > 0.4 and names["gain"].low > 0  # chance is 0.25
-    assert names["gain"].n == 8 and names["gain"].method == "two-way"
+    exec(compile(blocks("docs/your_model.md")[2], "docs/your_model.md", "exec"), names)
+    return names
+
+
+def test_a_table_is_learnt_and_rows_without_a_label_are_of_use(in_table):
+    alone, taught = in_table["alone"], in_table["taught"]
+    assert alone.scores["accuracy"].mean() > 0.4 and in_table["gain"].low > 0  # chance is 0.25
+    assert in_table["gain"].n == 8 and in_table["gain"].method == "two-way"
     for a, b in zip(alone.replicates, taught.replicates, strict=True):  # the same rows have their labels, and no other row is looked up
         assert set(a.rows.tolist()) == set(b.rows[b.labelled].tolist()) and len(b.rows) == 500 and max(a.rows) < 260
+
+
+def test_every_arm_is_tuned_on_rows_and_replicates_of_their_own(in_table, capsys):
+    exec(compile(blocks("docs/your_model.md")[3], "docs/your_model.md", "exec"), names := dict(in_table))
+    assert "labels: rate" in (said := capsys.readouterr().out) and "soft: rate" in said
+    assert names["held"] is not names["unseen"] and len(names["labels_at"]) < len(names["soft_at"])
 
 
 def test_the_readmes_comparison_runs_in_about_ten_lines():

@@ -3,8 +3,10 @@
 from functools import lru_cache
 
 from distill_helpers.course.lessons.soft_targets import records_controls
+from distill_helpers.course.lessons.soft_targets.halves import ALL
 from distill_helpers.course.lessons.soft_targets.measured import SOFT, excess_of, measured
 from distill_helpers.course.lessons.soft_targets.records_controls import BOTH, DECAY, NEXT
+from distill_helpers.course.lessons.soft_targets.records_longer import BESIDE, BESIDE_TWICE, BOTH_TWICE
 from distill_helpers.course.lessons.soft_targets.records_pooled import POOLED
 from distill_helpers.course.records import read_outcomes, read_record
 from distill_helpers.measure.crossed import two_way
@@ -29,9 +31,16 @@ class Doubts:
         return self._minus(labels, self._alone_with_both(labels))
 
     def with_both(self, labels: int) -> Difference:
-        """Soft targets minus alone where both have the labels of the teacher's half as well: what a teacher adds to one and the same labels."""
-        mine = measured().right(labels, POOLED)
-        return two_way(mine, self._alone_with_both(labels), name=f"{POOLED} - {BOTH}", diverged=measured().lost(labels, POOLED))
+        """Soft targets minus alone where both have the labels of the teacher's half as well: what a teacher adds to one and the same labels.
+
+        Where the search chose a weight of 0, which is no teacher, the best setting that has one is taken.
+        """
+        arm = BESIDE if labels == ALL else POOLED
+        return two_way(measured().right(labels, arm), self._alone_with_both(labels), name=f"{arm} - {BOTH}", diverged=measured().lost(labels, arm))
+
+    def with_both_twice(self) -> Difference:
+        """The same with all labels, where both train for twice the steps, at the settings of the shorter arms."""
+        return measured().gain(ALL, BESIDE_TWICE, BOTH_TWICE)
 
     def better_calibrated(self, labels: int) -> Difference:
         """By how much the calibration error of soft targets is below that of alone at the weight decay that soft targets have, at the best rate."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from distill_helpers.course.lessons.soft_targets.arms import ONLY, ONLY_ON
 from distill_helpers.course.lessons.soft_targets.measured import SOFT
-from distill_helpers.course.lessons.soft_targets.records_pooled import ONLY_LONGER, POOLED, SOFT_LONGER
+from distill_helpers.course.lessons.soft_targets.records_longer import ONLY_AS_BEFORE
+from distill_helpers.course.lessons.soft_targets.records_pooled import ONLY_LONGER, SOFT_LONGER
 from distill_helpers.course.lessons.soft_targets.tuned import TUNED
 from distill_helpers.show import PALETTE, Data, Loss, Net, Picture, curves, drawing, family_rows, forest, heat_map, looks, on_page
 from distill_helpers.show.figure import PAGE
@@ -144,7 +145,7 @@ def regimes(found):
         gains = {n: found.gain(n, arm) for n in counts if arm in found.arms(n)}
         if not gains:
             continue
-        where = np.array([counts.index(n) for n in gains]) + 0.07 * (place - 2)
+        where = np.array([counts.index(n) for n in gains]) + 0.03 * (place - 2)
         means = np.array([100 * d.mean for d in gains.values()])
         reach = np.array([[100 * (d.mean - d.low), 100 * (d.high - d.mean)] for d in gains.values()]).T
         ax.errorbar(where, means, yerr=reach, label=arm, ms=5, lw=1.2, elinewidth=1.2, **look)
@@ -156,7 +157,8 @@ def regimes(found):
     replicates = found.rows.replicate.nunique()
     return Picture(fig, f"Gain in test accuracy over the same student alone, by number of labels: {'; '.join(said)}",
                    f"Gain in test accuracy over the same student trained alone on the same labels, with 95 % intervals over {replicates} "
-                   "replicates and 2,000 test digits. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
+                   "replicates and 2,000 test digits; the marks at one number are moved apart "
+                   "so that all can be seen. With all labels, soft targets on labelled images, pseudo-labels and self-training are "
                    "other arms under another name, and are left out.")  # fmt: skip
 
 
@@ -178,8 +180,7 @@ def readme_picture(found, path):
 @on_page
 def gains(found, labels=200):
     """All arms against alone at one number of labels, as a forest."""
-    others = ("alone", SOFT_LONGER, "distil, then labels", ONLY, ONLY_ON, ONLY_LONGER, POOLED)
-    arms = [arm for arm in found.arms(labels) if arm not in others]
+    arms = [arm for arm in found.arms(labels) if arm != "alone"]
     rows = family_rows({arm + bare(labels, arm): found.gain(labels, arm) for arm in arms}, 0.5, 100)
     fig, alt = forest(rows, "gain over alone, points", f"{labels:,} labels: alone {found.accuracy(labels, 'alone').mean:.1%}")
     return Picture(fig, alt, f"Gain of each arm over the student alone with {labels:,} labels. Thick: each interval alone; thin: together "
@@ -271,10 +272,10 @@ def threes(recalls, false):
 @on_page
 def training_on(found):
     """C02 as it is judged: training on with labels, against stopping and against distilling longer."""
-    values = {}
+    values, onlys = {}, {"answers only, k + n": ONLY_LONGER, "that, settings of k": ONLY_AS_BEFORE}
     for labels, name in ((1250, "all labels"), (200, "200 labels")):
         for on, before, how in (("distil, then labels", SOFT, ""), (ONLY_ON, ONLY, ", answers only")):
-            rivals = {"stopping after k": before, "distilling k + n": SOFT_LONGER} | ({"answers only, k + n": ONLY_LONGER} if how else {})
+            rivals = {"stopping after k": before, "distilling k + n": SOFT_LONGER} | (onlys if how else {})
             for what, arm in rivals.items():
                 values[f"{name}{how}: against {what}"] = found.gain(labels, on, arm)
     fig, alt = forest(family_rows(values, 0.5, 100), "gain of training on with labels, points")

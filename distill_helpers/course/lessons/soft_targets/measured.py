@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from distill_helpers.checks import InputError, needed
-from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_pooled, records_search
+from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_longer, records_pooled, records_search
 from distill_helpers.course.lessons.soft_targets.arms import SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW
 from distill_helpers.course.records import read_outcomes, read_record
@@ -18,17 +18,19 @@ SOFT, ALONE, TEACHER = "soft targets, all images", "alone", "teacher"
 
 
 class Measured:
-    """The recorded arms. rows: the table. Arms are named as in ``WAYS``, and in ``records_pooled``; "teacher" is the teacher."""
+    """The recorded arms. rows: the table. Arms are named as in ``WAYS``, ``records_pooled`` and ``records_longer``; "teacher" is the teacher."""
 
     def __init__(self):
-        parts = [read_record(records_arms.__name__), read_record(records_pooled.__name__).query("part == 'read'")]
-        self.rows = needed("pandas").concat(parts, ignore_index=True)
-        self.kept = {(s["labels"], s["arm"]): packed for module in (records_arms, records_pooled) for s, packed in read_outcomes(module.__name__)}
+        further = [read_record(module.__name__).query("part == 'read'") for module in (records_pooled, records_longer)]
+        self.rows = needed("pandas").concat([read_record(records_arms.__name__), *further], ignore_index=True)
+        modules = (records_arms, records_pooled, records_longer)
+        self.kept = {(s["labels"], s["arm"]): packed for module in modules for s, packed in read_outcomes(module.__name__)}
         self.labels = load_digits_cut().test.labels.numpy()
 
     def arms(self, labels: int) -> list[str]:
-        """The arms at so many labels, the teacher left out."""
-        return arms_at(labels) + ([records_pooled.POOLED, records_pooled.ONLY_LONGER] if labels in (FEW, ALL) else [])
+        """The arms that have the labels and images of the student's half only, the teacher left out."""
+        longer = [records_longer.SOFT_TWICE, records_longer.SMOOTHED_TWICE] if labels == ALL else []
+        return arms_at(labels) + ([records_pooled.ONLY_LONGER, records_longer.ONLY_AS_BEFORE] if labels in (FEW, ALL) else []) + longer
 
     def same_as(self, labels: int, arm: str) -> str:
         """The arm that was run in its place: with all labels, several are the same training run."""
@@ -117,8 +119,9 @@ def measured() -> Measured:
 
 def searched():
     """What the searches recorded: one row a setting and replicate."""
-    further = read_record(records_pooled.__name__).query("part == 'search'").drop(columns=["part", "diverged"])
-    return needed("pandas").concat([read_record(records_search.__name__), further], ignore_index=True)
+    further = [read_record(module.__name__).query("part == 'search'") for module in (records_pooled, records_longer)]
+    tables = [read_record(records_search.__name__), *(table.drop(columns=["part", "diverged"]) for table in further)]
+    return needed("pandas").concat(tables, ignore_index=True)
 
 
 def searched_rows(labels: int, arm: str, rows=None) -> list[dict]:

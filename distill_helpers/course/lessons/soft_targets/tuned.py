@@ -36,3 +36,9 @@ NEXT_BEST = {
 
 # the student alone at the weight decay of soft targets on all images, with its best rate there
 SAME_DECAY = {200: {"lr": 0.16, "weight_decay": 0.05}, 1250: {"lr": 0.16, "weight_decay": 0.05}}
+
+# the student alone for twice the steps, and with the labels of both halves, as their searches chose; with a teacher beside those labels the best
+# setting whose weight is not zero, since an arm without a teacher is not distilled
+TWICE = {1250: {"lr": 0.16, "weight_decay": 0.05}}
+BOTH_HALVES = {1250: {"lr": 0.08, "weight_decay": 0.15}}
+BESIDE_LABELS = {1250: {"temperature": 0.5, "weight": 0.4, "lr": 0.04, "weight_decay": 0.05}}

@@ -55,8 +55,10 @@ def measurements() -> dict[str, Difference]:
         "all_labels.only_vs_k": (1.1, 0.4),
         "all_labels.only_vs_longer": (0.2, 0.6),
         "all_labels.only_vs_only_longer": (0.3, 0.5),
+        "all_labels.only_vs_only_same": (0.2, 0.5),
         "few_labels.only_vs_k": (0.5, 0.4),
         "few_labels.only_vs_longer": (-0.4, 0.8),
         "few_labels.only_vs_only_longer": (0.1, 0.6),
+        "few_labels.only_vs_only_same": (0.2, 0.6),
     }
     return {key: interval(differences(*both, 8, seed) / 100) for seed, (key, both) in enumerate(given.items())}
