@@ -372,4 +372,4 @@ dh.check("15.3", my_trusted)
 dh.reading("netzer2011reading", "lee2013pseudo", "guo2017calibration")
 
 # %% [markdown]
-# **Next:** [22 · The verdicts](22_the_verdicts.ipynb). To come: 16 to 20, five more applications, and 21 · Your own task.
+# **Next:** [18 · COCO detection](18_coco_detection.ipynb). To come: 16 and 17, two more applications.
