@@ -148,7 +148,8 @@ def _rows(data, rows):
 
 
 def _image(ax, image):
-    ax.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+    # not resampled: a stored frame then holds the 64 pixels of the picture and no more
+    ax.imshow(image.permute(1, 2, 0).numpy(), interpolation="none")
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
 
