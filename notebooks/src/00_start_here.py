@@ -147,7 +147,7 @@ figures.six_words(made_up.six())
 
 # %% [markdown]
 # Look at D and F: both hold zero. D stays within $m$ on both sides, so an effect that matters is excluded. F does not, so nothing is known, and the word is *open*. Only the
-# first two words support a claim. The fourth and fifth go against it, and the fifth has no small form: all of an interval below zero is *the opposite*, however near.
+# first two words support a claim, unless its form says that any size counts. The fourth and fifth go against it, and the fifth has no small form: all of an interval below zero is *the opposite*, however near.
 
 # %% [markdown]
 # A claim is not always about a gain. Four other kinds of comparison ask something else. *By m* wants the whole interval above $m$. *Not worse* wants it above $-m$, and *the same* between $-m$ and $m$. *Exact* is counted or derived, true or false. The finding above was held *by m*, with an $m$ of 20 points of its own.

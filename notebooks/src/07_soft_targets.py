@@ -14,7 +14,7 @@ from distill_helpers import measure
 from distill_helpers.course.lessons.soft_targets import arms, figures, halves
 from distill_helpers.course.lessons.soft_targets.doubts import doubts
 from distill_helpers.course.lessons.soft_targets.measured import (
-    chosen, measured, pilot, searched)
+    chosen, measured, pilot, searched, settings_of)
 from distill_helpers.course.lessons.soft_targets.records_longer import (
     ALONE_TWICE, ONLY_AS_BEFORE, SMOOTHED_TWICE, SOFT_TWICE)
 from distill_helpers.course.teachers import TEACHER
@@ -222,7 +222,7 @@ figures.students_learn(first)
 # %% [markdown]
 # ## Twelve replicates
 #
-# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. The teacher above learnt for 200 steps; those of the record are better. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come. The record holds twelve. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
+# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. The teacher above learnt for 200 steps, those of the record for 700. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come. The record holds twelve. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
 
 # %%
 found = measured()
@@ -241,19 +241,19 @@ dh.predict.outcome("soft_targets.kept", came,
 # What is *not* drawn anew: the 2,500 digits that both halves come from and their 32 views, the two architectures, the teacher's recipe, which was not tuned, and the settings.
 
 # %% [markdown]
-# The settings were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Arms for more steps were searched at their own length. Arms at 50 and 500 labels, the student alone apart, keep the settings of 200.
+# The settings were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Alone and soft targets for more steps were searched at their own length; other longer arms keep the settings of the shorter. Arms at 50 and 500 labels, the student alone apart, keep those of 200.
 
 # %%
 tried = searched()
 pairs = tried[["labels", "arm"]].drop_duplicates().itertuples(index=False)
-tuned = [{"arm": arm, "labels": n} | chosen(n, arm, tried) for n, arm in pairs]
+tuned = [{"arm": arm, "labels": n} | settings_of(n, arm, tried) for n, arm in pairs]
 dh.table(tuned, "Settings that the search chose")
 
 # %% [markdown]
 # Look at the weight and the temperature that the search chose for soft targets, with few labels and with all. At a weight of 1 the student would use no label at all, only the teacher's answers. At a temperature below 1 an answer is close to a bare choice of a class.
 
 # %% [markdown]
-# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one. And look at the rate of *distil, then labels* with 200 labels: at 0.0001 hardly a weight moves, so the search as good as stopped.
+# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one. And look at the rate of *distil, then labels* with 200 labels: how far can 500 steps at such a rate lead? Soft targets for 2,000 steps are shown at the best setting that has a teacher.
 
 # %% [markdown]
 # How small a difference can twelve replicates see? The eight search replicates give a first guess of the spread. From it follows half of the width that an interval can be expected to have; it is printed beside $m$, the smallest difference that matters. It was made on other digits and other draws, so read it as an order of size.
@@ -374,7 +374,7 @@ for key, rival in rivals.items():
                 "includes zero: {}.", found.gain(1250, soft, rival))
 
 # %% [markdown]
-# These comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read these columns before you believe a single pair: does the gain of doubts over choices outlast them? Read the correlation too: where it is near zero or below, pairing has bought nothing.
+# These comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read these columns before you believe a single pair: does the gain of doubts over choices outlast them? Arms of one replicate share its halves and its labelled digits, and are paired by it, also where their batches differ. Read the correlation too: where it is near zero or below, pairing has bought nothing.
 
 # %%
 pairs = {"200: soft - alone": (200, soft, "alone"),
@@ -457,18 +457,29 @@ zero_inside("few_with_both", "Where both have 200 labels of the student's half a
 # %%
 for key, rival, steps in (("longer", "alone", "1,000"),
                           ("longer_twice", "alone, twice as long", "2,000")):
-    dh.finding(f"soft_targets.{key}", "With all labels, soft targets for 1,500 steps "
-               f"beat the student alone for {steps} by {{}}.",
+    dh.finding(f"soft_targets.{key}", "With all labels, by an interval of its own, soft "
+               f"targets for 1,500 steps beat the student alone for {steps} by {{}}.",
                found.gain(1250, "distil longer", rival), kind="gain", m=0.5)
 dh.finding("soft_targets.twice", "With all labels and 2,000 steps for both, soft "
-           "targets beat the student alone by {}.",
+           "targets at their best setting with a teacher beat the student alone, by an "
+           "interval of its own, by {}.",
            found.gain(1250, SOFT_TWICE, ALONE_TWICE), kind="gain", m=0.5)
+zero_inside("twice_together", "Together with the other pairs of the table above, that "
+            "interval includes zero: {}.",
+            together["all, both twice as long: soft - alone"])
+none = chosen(1250, SOFT_TWICE)["weight"]
+dh.finding("soft_targets.twice_none", "The search at 2,000 steps itself preferred a "
+           "weight of {}, and so no teacher.", f"{none:g}", holds=none == 0)
+zero_inside("length", "The interval of the gain at 2,000 steps minus the gain at 1,000 "
+            "includes zero: {}.", measure.two_way(
+                found.right(1250, SOFT_TWICE) - found.right(1250, ALONE_TWICE),
+                found.right(1250, soft) - found.right(1250, "alone")))
 zero_inside("twice_both", "With 2,000 steps for both, where both have the teacher's "
             "labels as well, that interval includes zero: {}.",
             doubted.with_both_twice())
 
 # %% [markdown]
-# With all labels, then, does a teacher help? The answer hangs on the length, and on settings that 500 digits chose. The claims below ask for both lengths, and at both for the comparison in which either side has the teacher's labels.
+# With all labels, then, does a teacher help? Count which of these intervals hold zero before you answer. The claims below ask at both lengths, and at both for the comparison in which either side has the teacher's labels.
 
 # %% [markdown]
 # ## Temperature and weight
@@ -484,7 +495,7 @@ figures.grid(searched(), 1250)
 # %% [markdown]
 # ## Distil first, then train on?
 #
-# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero. Where the chosen weight is below 1, the distilling itself uses labels. So you do the same once more from students that were distilled by *answers only*, at a weight of 1. These have two rivals of $k + n$ steps: one with as much of the labels as the search found best, one with none.
+# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero. Where the chosen weight is below 1, the distilling itself uses labels. So you do the same once more from students that were distilled by *answers only*, at a weight of 1. These have three rivals of $k + n$ steps: one with as much of the labels as the search found best, one with none, and one with none at the settings of the $k$ steps.
 
 # %%
 figures.training_on(found)
@@ -684,13 +695,14 @@ ratio_held = dh.claim("C05", "ratio").judge({
 ratio_held.table()
 
 # %% [markdown]
-# How close do these verdicts lie to a margin? Of 24,000 answers, one is 0.004 points. Here are the ends of four intervals that decide a word, and how far each lies from the margin of half a point.
+# How close do these verdicts lie to a margin? Of 24,000 answers, one is 0.004 points. Here are the ends of five intervals that decide a word, and how far each lies from the margin of half a point.
 
 # %%
 ends = {"C04 and C05, all labels": found.gain(1250, soft).high,
         "C02, all labels, against k": -found.gain(1250, on, soft).low,
         "C02, all labels, against k + n": -found.gain(1250, on, "distil longer").low,
-        "C04, 200 labels, both with the teacher's": -doubted.with_both(200).low}
+        "C04, 200 labels, both with the teacher's": -doubted.with_both(200).low,
+        "C04 and C05, twice, both with them": doubted.with_both_twice().high}
 for name, end in ends.items():
     print(f"{name}: {100 * end:.3f}, {abs(0.5 - 100 * end):.3f} points "
           f"{'within' if end < 0.005 else 'beyond'} the margin")

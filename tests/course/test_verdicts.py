@@ -421,7 +421,7 @@ def test_the_register_is_whole():
 
 
 AS_REGISTERED = {
-    "C01": "c919e123", "C02": "e0dc8eea", "C03": "e2d8bc36", "C04": "eacfc31a", "C05": "844fb6ba", "C06": "dd8aeab5",
+    "C01": "c919e123", "C02": "d699208e", "C03": "e2d8bc36", "C04": "eacfc31a", "C05": "844fb6ba", "C06": "dd8aeab5",
     "C07": "84c295b2", "C08": "4d1b527d", "C09": "c8134891", "C10": "86109c61", "C11": "a1fac822", "C12": "8d2f5720",
     "C13": "9ab45678", "C14": "31af7b14", "C15": "fffec698", "C16": "1a911d4d", "C17": "683a1e42", "C18": "a504e2b3",
     "C19": "dc4c9b6a", "C20": "64284c34", "C21": "91aefa01", "C22": "ec8dfc6c", "C23": "838cd6b3",

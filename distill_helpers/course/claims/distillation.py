@@ -40,6 +40,10 @@ C02 = Claim(
             Form("only with all labels", tuple(r for (regime, _), r in _AFTER.items() if regime == "all_labels")),
             Form("by less than m", _all, any_size=True),
             Form("only where the distilling before used no label", _ONLY),
+            Form(
+                "only with all labels, where the distilling before and its longer rivals used no label",
+                tuple(r for r in _ONLY if r.key in ("all_labels.only_vs_k", "all_labels.only_vs_only_longer", "all_labels.only_vs_only_same")),
+            ),
         ],
     ),
     "inconclusive",
@@ -59,6 +63,11 @@ C02 = Claim(
             "and k + n such steps at the settings of the k steps",
             "the search for k + n steps was unlucky, so that this rival was weaker than k steps; a reviewer's trial of the added one was known",
         ),
+        Revision(
+            "2026-11-27",
+            "a weaker form is added: with all labels, where neither the distilling nor its longer rivals used a label",
+            "a reviewer found that no form held the article's own case under both conditions at once; its measurements were known",
+        ),
     ),
 )
 
@@ -75,6 +84,11 @@ _twice_test, _twice_both, _twice_gap = (
     Reading("twice.test", "with all labels and twice the steps for both, distilled beats alone on test"),
     Reading("twice.with_both", "the same where both have the teacher's labels as well"),
     Reading("twice.gap", "with twice the steps for both, its gap from training to test is smaller"),
+)
+_WITH_A_TEACHER = (
+    "where a search chose a weight of 0, distilled stands for the best setting that has a teacher",
+    "an arm without a teacher is not distilled; written when both searches were known, a reviewer's trial beside the teacher's labels as well, and "
+    "before the run for twice the steps",
 )
 _TWICE = (
     "a weaker form is added: where both train twice as long",
@@ -122,6 +136,7 @@ C04 = Claim(
         Revision("2026-11-27", *_CONTROL_LEFT_OUT),
         Revision("2026-11-27", *_BOTH_HAVE_THEM),
         Revision("2026-11-27", *_TWICE),
+        Revision("2026-11-27", *_WITH_A_TEACHER),
         Revision(
             "2026-11-27",
             "better calibrated means better than alone at the same weight decay as well",
@@ -186,6 +201,7 @@ C05 = Claim(
             "it denies the second half of the sentence, so it is no weaker form of it; a reviewer saw it after it had decided a verdict",
         ),
         Revision("2026-11-27", *_TWICE),
+        Revision("2026-11-27", *_WITH_A_TEACHER),
     ),
 )
 

@@ -135,6 +135,13 @@ def chosen(labels: int, arm: str, rows=None) -> dict:
     return choosing.best(searched_rows(labels, arm, rows))
 
 
+def settings_of(labels: int, arm: str, rows=None) -> dict:
+    """The setting that an arm was read at: what its search chose, or the best with a teacher where the arm is said to have one."""
+    if arm == records_longer.SOFT_TWICE:
+        return records_longer.with_teacher(searched_rows(labels, arm, rows))
+    return chosen(labels, arm, rows)
+
+
 def pilot(labels: int, arm: str, against: str) -> float:
     """Standard deviation over the eight search replicates of the difference on validation, each arm at its chosen setting."""
 
