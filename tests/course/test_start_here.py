@@ -103,7 +103,7 @@ def test_the_timeline_says_what_the_register_the_ruling_and_the_ledger_say(capsy
     for said in (
         claim.registered,
         "4 readings",
-        "4 weaker forms",
+        f"{len(claim.part('').weaker)} weaker forms",
         "m is 0.5 points",
         verdict.verdict,
         verdict.ruling.form,
