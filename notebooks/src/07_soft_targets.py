@@ -387,9 +387,10 @@ pairs = {"200: soft - alone": (200, soft, "alone"),
          "all: soft - class means": (1250, soft, "class means")}
 single = {name: found.gain(*pair) for name, pair in pairs.items()}
 together = measure.simultaneous(single)
-zero_inside("few_choices_together", "Together with the other pairs of its table, the "
-            "interval of soft answers against the teacher's first choices with 200 "
-            "labels includes zero: {}.", together["200: soft - choices"])
+others = f"Held together with {len(pairs) - 1} other pairs"
+zero_inside("few_choices_together", f"{others}, the interval of soft answers against "
+            "the teacher's first choices with 200 labels includes zero: {}.",
+            together["200: soft - choices"])
 
 # %%
 shown = [{"pair": n, "points": 100 * d.mean, "low": 100 * d.low, "high": 100 * d.high,
@@ -399,7 +400,7 @@ shown = [{"pair": n, "points": 100 * d.mean, "low": 100 * d.low, "high": 100 * d
 dh.table(shown, "Paired differences, alone and together", 2)
 
 # %% [markdown]
-# ### Two doubts
+# ### Two doubts about the student alone
 #
 # Settings were chosen on 500 digits, where a few answers decide. So luck may have picked a poor setting for the student alone. Here are its next best settings, run on the same twelve replicates. By how much does the gain depend on which of them you take?
 
@@ -464,8 +465,8 @@ dh.finding("soft_targets.twice", "With all labels and 2,000 steps for both, soft
            "targets at their best setting with a teacher beat the student alone, by an "
            "interval of its own, by {}.",
            found.gain(1250, SOFT_TWICE, ALONE_TWICE), kind="gain", m=0.5)
-zero_inside("twice_together", "Together with the other pairs of the table above, that "
-            "interval includes zero: {}.",
+zero_inside("twice_together", f"{others}, the interval of soft targets against alone "
+            "at 2,000 steps includes zero: {}.",
             together["all, both twice as long: soft - alone"])
 none = chosen(1250, SOFT_TWICE)["weight"]
 dh.finding("soft_targets.twice_none", "The search at 2,000 steps itself preferred a "
