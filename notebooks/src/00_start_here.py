@@ -116,7 +116,7 @@ dh.course_map()
 #
 # $$\bar d \pm t_{R-1} \frac{s}{\sqrt R}, \qquad s^2 = \frac{1}{R-1} \sum_r (d_r - \bar d)^2$$
 #
-# Here $s$ is the standard deviation of the differences, and $t_{R-1}$ a number from Student's table: 2.36 for eight replicates. Differences in accuracy are written in *points*, hundredths: from 94 % to 95 % is one point.
+# Here $s$ is the standard deviation of the differences, and $t_{R-1}$ a number from Student's table: 2.36 for eight replicates. Accuracies differ by *points*, hundredths: from 94 % to 95 % is one.
 
 # %%
 a, b = made_up.two_arms()

@@ -222,7 +222,10 @@ figures.students_learn(first)
 # %% [markdown]
 # ## Twelve replicates
 #
-# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. The teacher above learnt for 200 steps, those of the record for 700. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come. The record holds twelve. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
+# Do not settle your prediction by this pair, whichever of the two is ahead: one run says nothing about the next one. A *replicate* draws anew which digits teach, which are the student's, which of those have a label, and the start of teacher and student and the order in which images and views come.
+
+# %% [markdown]
+# The record holds twelve replicates. Its teachers learn for 700 steps. All of them read the same 2,000 test digits, and the intervals cover other replicates and other test digits together.
 
 # %%
 found = measured()
@@ -241,7 +244,10 @@ dh.predict.outcome("soft_targets.kept", came,
 # What is *not* drawn anew: the 2,500 digits that both halves come from and their 32 views, the two architectures, the teacher's recipe, which was not tuned, and the settings.
 
 # %% [markdown]
-# The settings were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve. Arms with more numbers to choose have fewer rates. Alone and soft targets for more steps were searched at their own length; other longer arms keep the settings of the shorter. Arms at 50 and 500 labels, the student alone apart, keep those of 200.
+# The settings were chosen at 200 labels and at all labels, on validation digits: 48 for each arm on two replicates, the best six of them on eight, a few more where a winner stood at an edge; none of these replicates is among the twelve.
+
+# %% [markdown]
+# Arms with more numbers to choose have fewer rates. Alone and soft targets for more steps were searched at their own length; other longer arms keep the settings of the shorter. Arms at 50 and 500 labels, the student alone apart, keep those of 200.
 
 # %%
 tried = searched()
@@ -253,7 +259,10 @@ dh.table(tuned, "Settings that the search chose")
 # Look at the weight and the temperature that the search chose for soft targets, with few labels and with all. At a weight of 1 the student would use no label at all, only the teacher's answers. At a temperature below 1 an answer is close to a bare choice of a class.
 
 # %% [markdown]
-# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one. And look at the rate of *distil, then labels* with 200 labels: how far can 500 steps at such a rate lead? Soft targets for 2,000 steps are shown at the best setting that has a teacher.
+# Look also for a smoothing of 0 and for a weight of 0. Such an arm chose to do without what it is named for. With a smoothing of 0 it is the student alone. With a weight of 0 it learns from labels alone, but draws its batches from all images: with 200 labels, one image in six has one.
+
+# %% [markdown]
+# Look at the rate of *distil, then labels* with 200 labels as well: how far can 500 steps at such a rate lead? Soft targets for 2,000 steps are shown at the best setting that has a teacher.
 
 # %% [markdown]
 # How small a difference can twelve replicates see? The eight search replicates give a first guess of the spread. From it follows half of the width that an interval can be expected to have; it is printed beside $m$, the smallest difference that matters. It was made on other digits and other draws, so read it as an order of size.
@@ -353,8 +362,8 @@ def zero_inside(key, sentence, d):
                value=f"{100 * d.low:+.2f} to {100 * d.high:+.2f} points")
 
 dh.finding("soft_targets.few_choices",
-           "With 200 labels, by an interval of its own, soft answers beat the teacher's "
-           "first choices by {}.",
+           "With 200 labels, by an interval of its own, soft answers beat the "
+           "teacher's first choices by {}.",
            found.gain(200, soft, "pseudo-labels"), kind="gain", m=0.5)
 zero_inside("few_means", "With 200 labels, the interval of soft answers against class "
             "means includes zero: {}.",
@@ -374,7 +383,10 @@ for key, rival in rivals.items():
                 "includes zero: {}.", found.gain(1250, soft, rival))
 
 # %% [markdown]
-# These comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read these columns before you believe a single pair: does the gain of doubts over choices outlast them? Arms of one replicate share its halves and its labelled digits, and are paired by it, also where their batches differ. Read the correlation too: where it is near zero or below, pairing has bought nothing.
+# These comparisons stand in one family, so one of them could come out by luck. *Simultaneous* intervals hold for all of them at once, and are wider. Read these columns before you believe a single pair: does the gain of doubts over choices outlast them?
+
+# %% [markdown]
+# Arms of one replicate share its halves and its labelled digits, and are paired by it, also where their batches differ. Read the correlation too: where it is near zero or below, pairing has bought nothing.
 
 # %%
 pairs = {"200: soft - alone": (200, soft, "alone"),
@@ -438,9 +450,9 @@ zero_inside("few_both", "With 200 labels of its own, the interval of soft target
 # %%
 many, some = (chosen(n, "soft targets, the teacher's labels too")["weight"]
               for n in (1250, 200))
-dh.finding("soft_targets.both_weights", "Where a student has the teacher's labels too, "
-           "the search gave its teacher a weight of {}: zero with all of its own labels, "
-           "more with 200.", (many, some), holds=many == 0 < some)
+dh.finding("soft_targets.both_weights", "Where a student has the teacher's labels "
+           "too, the search gave its teacher a weight of {}: zero with all of its own "
+           "labels, more with 200.", (many, some), holds=many == 0 < some)
 zero_inside("all_with_both", "Where both have all labels of both halves, the interval "
             "of soft targets against alone includes zero: {}.", doubted.with_both(1250))
 zero_inside("few_with_both", "Where both have 200 labels of the student's half and all "
@@ -458,8 +470,9 @@ zero_inside("few_with_both", "Where both have 200 labels of the student's half a
 # %%
 for key, rival, steps in (("longer", "alone", "1,000"),
                           ("longer_twice", "alone, twice as long", "2,000")):
-    dh.finding(f"soft_targets.{key}", "With all labels, by an interval of its own, soft "
-               f"targets for 1,500 steps beat the student alone for {steps} by {{}}.",
+    dh.finding(f"soft_targets.{key}", "With all labels, by an interval of its own, "
+               "soft targets for 1,500 steps beat the student alone for "
+               f"{steps} by {{}}.",
                found.gain(1250, "distil longer", rival), kind="gain", m=0.5)
 dh.finding("soft_targets.twice", "With all labels and 2,000 steps for both, soft "
            "targets at their best setting with a teacher beat the student alone, by an "
@@ -496,7 +509,10 @@ figures.grid(searched(), 1250)
 # %% [markdown]
 # ## Distil first, then train on?
 #
-# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero. Where the chosen weight is below 1, the distilling itself uses labels. So you do the same once more from students that were distilled by *answers only*, at a weight of 1. These have three rivals of $k + n$ steps: one with as much of the labels as the search found best, one with none, and one with none at the settings of the $k$ steps.
+# The article (section 1) says that training on after distillation makes the model finer. You take the finished students, distilled for $k = 1000$ steps, and train them for $n = 500$ more on the labels alone. Two comparisons decide: stopping after $k$, and distilling for $k + n$ steps. All schedules end at a learning rate of zero.
+
+# %% [markdown]
+# Where the chosen weight is below 1, the distilling itself uses labels. So you do the same once more from students that were distilled by *answers only*, at a weight of 1. These have three rivals of $k + n$ steps: one with as much of the labels as the search found best, one with none, and one with none at the settings of the $k$ steps.
 
 # %%
 figures.training_on(found)

@@ -145,8 +145,8 @@ size, clear = f"{sizes.parameters(sizes.CONV, most):,}", all(
     d.low > 0 for d in leads.values())
 dh.predict.outcome(
     "mnist.where", size if clear else "no size leads the others clearly",
-    said=f"The largest mean is {100 * gains[most].mean:+.1f} points, at {size}; its lead "
-         f"reaches down to {100 * min(d.low for d in leads.values()):+.1f}.")
+    said=f"The largest mean is {100 * gains[most].mean:+.1f} points, at {size}; its "
+         f"lead reaches down to {100 * min(d.low for d in leads.values()):+.1f}.")
 
 # %% [markdown]
 # **Move it.** Walk along the sizes. The right panel shows the gain at one size with all labels, and with few labels beside unlabelled images. Where does an interval leave zero?
@@ -322,8 +322,8 @@ know("slopes", "On the same 100 digits, matching the teacher's slopes as well be
      "soft targets by {}.",
      "few labels", "Jacobian matching", "soft targets", kind="gain")
 d = found.gain("few labels", "Jacobian matching", "soft targets, mixup")
-dh.finding("mnist.slopes_or_mixed", "There, the interval of slopes against soft targets "
-           "on mixed images includes zero: {}.", holds=d.low < 0 < d.high,
+dh.finding("mnist.slopes_or_mixed", "There, the interval of slopes against soft "
+           "targets on mixed images includes zero: {}.", holds=d.low < 0 < d.high,
            value=f"{100 * d.low:+.1f} to {100 * d.high:+.1f} points")
 
 # %%

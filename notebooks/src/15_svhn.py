@@ -145,7 +145,10 @@ dh.explore(lambda shift: figures.at_a_shift.picture(moved, shift),
 # $$\frac{1}{|W|}\,\bigl|\{x \in W : s(x) = t(x)\}\bigr|$$
 
 # %% [markdown]
-# Some pictures are hard for everybody, so two nets that never met share errors too: with answers of their own, $s(x) = t(x)$ at times. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways. The strictest control has a teacher too: one of the same kind, that learnt from other pictures of the old domain. Its student learns in the same way, and never asked the teacher whose errors are counted.
+# Some pictures are hard for everybody, so two nets that never met share errors too: with answers of their own, $s(x) = t(x)$ at times. And both may stumble over a font that neither has seen. A student that learnt from labels of the old domain, without a teacher, shows how many come about in these ways.
+
+# %% [markdown]
+# The strictest control has a teacher too: one of the same kind, that learnt from other pictures of the old domain. Its student learns in the same way, and never asked the teacher whose errors are counted.
 
 # %%
 def repeats(student, teacher, labels):
