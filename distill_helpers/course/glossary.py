@@ -81,7 +81,7 @@ TERMS = {
         "interval": "A range made by a rule that holds the truth in 95 of 100 repetitions.",
         "margin m": "The smallest effect that matters, written down with its reason before the run.",
         "simultaneous": "Said of intervals that all hold together in 95 of 100 repetitions, for a family of comparisons.",
-        "fragile": "Said of a verdict that changes at half or twice m, or with one source of variation left out.",
+        "fragile": "Said of a verdict that changes at half or twice m, without one source of variation, at other timings, or paired otherwise.",
         "finding": "A sentence that was printed with its number, and is refused when the number no longer supports it.",
         "register": "The list of claims with their readings and margins, dated; a later change has its own date and reason.",
     },

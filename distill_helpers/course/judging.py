@@ -161,8 +161,10 @@ def rule(part: Part, held_: dict, scale: float = 1.0) -> Ruling:
     return Ruling(INCONCLUSIVE)
 
 
-def fragile(part: Part, measured: dict) -> list[str] | None:
-    """Why a decided verdict is fragile: what it would be at half and twice m, and with each source of variation left out; None if undecided."""
+def fragile(part: Part, measured: dict, otherwise: dict | None = None) -> list[str] | None:
+    """Why a decided verdict is fragile: what it would be at half and twice m, with each source of variation left out, and on each of the other
+    measurements that ``otherwise`` holds, {when: checked measurements}; None if undecided.
+    """
     mine = held(part, measured)
     found = rule(part, mine)
     if found.verdict == INCONCLUSIVE:
@@ -173,4 +175,5 @@ def fragile(part: Part, measured: dict) -> list[str] | None:
                  for key, members in measured.items()}  # fmt: skip
         if any(fewer[key][m] is not measured[key][m] for key in measured for m in measured[key]):
             others[f"without {source}"] = rule(part, held(part, fewer))
+    others |= {when: rule(part, held(part, other)) for when, other in (otherwise or {}).items()}
     return [f"{when}: {other.verdict}{f', {other.form}' if other.form else ''}" for when, other in others.items() if other[:2] != found[:2]]

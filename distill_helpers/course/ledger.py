@@ -42,7 +42,8 @@ def synthesis(folder: Path | str | None = None) -> str:
     second = table[table.edition == SECOND]
     fragile = int(second.firmness.str.startswith(FRAGILE).sum())
     return (f"{len(CLAIMS)} claims, {STATEMENT}: {'; '.join(said)}. {untested.claim.nunique()} claims have something that is not yet tested. "
-            f"{fragile} verdicts of the second edition are fragile: they change at half or twice m, or without one source of variation. "
+            f"{fragile} verdicts of the second edition are fragile: they change at half or twice m, without one source of "
+            "variation, at other timings of the same steps, or paired in another way. "
             f"Not redrawn in any replicate: {NOT_REDRAWN}.")  # fmt: skip
 
 

@@ -63,6 +63,20 @@ class Verdict:
         return table(needed("pandas").DataFrame(rows), f"{self.claim.id}: the numbers behind the verdict")
 
 
+    def nearest(self) -> list[dict]:
+        """One row an end of an interval, nearest first: how far it lies from the nearest of zero, m and -m, in the reading's unit."""
+        rows = []
+        for reading in self.row["readings"]:
+            for member in reading["members"]:
+                for side in ("low", "high") if member["numbers"] else ():
+                    end = member["numbers"][side]
+                    border = min((0.0, reading["m"], -reading["m"]), key=lambda b: abs(end - b))
+                    name = reading["key"] + (f", {member['member']}" if member["member"] else "")
+                    rows.append({"claim": self.claim.id, "reading": name, "end": end, "nearest": border, "distance": abs(end - border),
+                                 "unit": reading["unit"]})  # fmt: skip
+        return sorted(rows, key=lambda row: row["distance"])
+
+
 @dataclass(frozen=True)
 class Judge:
     """A claim, or a part of it, waiting for measurements in its home lesson."""
@@ -71,23 +85,25 @@ class Judge:
     part: Part
     lesson: str
 
-    def judge(self, measurements: dict | None = None, **more) -> Verdict:
+    def judge(self, measurements: dict | None = None, otherwise: dict | None = None, **more) -> Verdict:
         """Compute the verdict, print its lines, and record it with its numbers for the ledger.
 
         measurements: {key: a Difference, or True or False for an exact reading, or a dict of them by member for a family}; keys that are names
-        may be given as arguments. Differences are oriented in the claimed direction, 95 %, eight replicates at least. Raises InputError for keys
-        that are not registered or are missing, and for measurements of another type.
+        may be given as arguments. Differences are oriented in the claimed direction, 95 %, eight replicates at least. otherwise: {when: the same
+        measurements in another way}; a verdict that changes with one of them is fragile, and says so. Raises InputError for keys that are not
+        registered or are missing, and for measurements of another type.
         """
-        verdict = self._found(dict(measurements or {}) | more)
+        verdict = self._found(dict(measurements or {}) | more, otherwise)
         _record(verdict.row)
         print(verdict.lines)
         return verdict
 
-    def _found(self, given: dict) -> Verdict:
+    def _found(self, given: dict, otherwise: dict | None = None) -> Verdict:
         measured = judging.checked(self.part, given, _where(self.claim, self.part))
         held = judging.held(self.part, measured)
         ruling = judging.rule(self.part, held)
-        return Verdict(self.claim, self.part, ruling, _row(self, measured, held, ruling))
+        others = {when: judging.checked(self.part, other, f"{_where(self.claim, self.part)}, {when}") for when, other in (otherwise or {}).items()}
+        return Verdict(self.claim, self.part, ruling, _row(self, measured, held, ruling, others))
 
     def plan(self, pilot: dict, replicates: int) -> None:
         """Print, before a run, the half-width that so many replicates can reach beside each m.
@@ -153,8 +169,10 @@ def said_member(reading: dict, member: dict) -> str:
     if not n:
         return ""
     lost = f", {n['diverged']} diverged" if n["diverged"] else ""
+    apart = "unpaired" in n["method"] or n["method"].startswith("Welch")
+    pairing = "" if n.get("correlation") is None else f", {'unpaired' if apart else 'paired'}, correlation {n['correlation']:+.2f}"
     family = f", together [{n['low_together']:+.3g}, {n['high_together']:+.3g}]" if "low_together" in n else ""
-    return f"{amount(n['low'], n['mean'], n['high'], reading['unit'])}, {n['replicates']} replicates{lost}{family}"
+    return f"{amount(n['low'], n['mean'], n['high'], reading['unit'])}, {n['replicates']} replicates{pairing}{lost}{family}"
 
 
 def held_again(row: dict) -> dict:
@@ -170,8 +188,8 @@ def _where(claim: Claim, part: Part) -> str:
     return f"{claim.id} ({part.name})" if part.name else claim.id
 
 
-def _row(judge: Judge, measured: dict, held: dict, ruling: judging.Ruling) -> dict:
-    why = judging.fragile(judge.part, measured)
+def _row(judge: Judge, measured: dict, held: dict, ruling: judging.Ruling, others: dict) -> dict:
+    why = judging.fragile(judge.part, measured, others)
     stated = {r.key for r in judge.part.stated}
     readings = [
         {"key": r.key, "stated": r.key in stated, "says": r.says, "kind": r.kind, "m": r.m, "unit": r.unit, "reason": r.reason,

@@ -177,7 +177,10 @@ dh.predict.outcome("start_here.word", word("gain", 0.20, 0.48, 0.5),
 # ## From the register to the ledger
 #
 # A claim is vague, a measurement is not. So the *register* says for each claim what must be measured: *readings*, which a fair opponent would accept as its meaning, and weaker forms of the
-# same sentence. It was written after the results of an earlier edition of this course, and before any run of this one; what was changed or added later says when and why. Here is claim C02.
+# same sentence. It was written after the results of an earlier edition of this course, and before any run of this one.
+
+# %% [markdown]
+# Later changes have a date and a reason. Of what follows, the readings *by answers only* and the last two forms are such, some of them made when results were known. Here is claim C02.
 
 # %%
 claim = find_claim("C02")
@@ -211,8 +214,7 @@ figures.timeline(claim, part, rehearsed)
 # %% [markdown]
 # ## Fragile
 #
-# A verdict should not hang on a margin. So each that is decided is computed again at half and at twice $m$, and with the replicates or the test examples taken as fixed. If another verdict comes out, it is
-# called *fragile*, and the ledger says why.
+# A verdict should not hang on a margin. So each that is decided is computed again at half and at twice $m$, and with the replicates or the test examples taken as fixed. Where time is measured, it is computed at other timings of the same steps as well. If another verdict comes out, it is called *fragile*, and the ledger says why. An inconclusive verdict may hang on a margin too; it claims nothing.
 
 # %%
 figures.over_margins(part, made_up.measurements())

@@ -16,7 +16,8 @@ from distill_helpers.course.applications.task import lent_teacher
 from distill_helpers.course.applications.trials import answered, train
 from distill_helpers.course.applications.tuning import chosen_rows, pilot
 from distill_helpers.course.lessons.mnist import (
-    figures, full, records_arms, records_costs, records_search, sizes, tuned)
+    figures, full, records_arms, records_costs, records_search, sizes,
+    tuned)
 from distill_helpers.course.lessons.mnist.curve import curve
 from distill_helpers.course.lessons.mnist.task import MNIST
 from distill_helpers.course.records import agrees, read_record
@@ -283,7 +284,8 @@ easier = dh.claim("C22", "MNIST: easier").judge(found.easier())
 easier.table()
 
 # %%
-shorter = dh.claim("C22", "MNIST: shorter").judge(found.shorter())
+shorter = dh.claim("C22", "MNIST: shorter").judge(
+    found.shorter(), found.otherwise())
 
 # %%
 shorter.table()

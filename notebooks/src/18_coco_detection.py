@@ -13,8 +13,8 @@ from distill_helpers.boxes import around, distances, giou, iou, suppressed
 from distill_helpers.course.applications import figures as shared
 from distill_helpers.course.applications.public import in_profile
 from distill_helpers.course.lessons.coco_detection import (
-    choosing, figures, full, recorded, records_arms, records_costs, task, trials,
-    tuned)
+    choosing, figures, full, recorded, records_arms, records_costs,
+    task, trials, tuned)
 from distill_helpers.course.lessons.coco_detection.results import Detections
 from distill_helpers.course.lessons.coco_detection.scoring import (
     Deployed, best_threshold, found_in, precision)
@@ -355,7 +355,8 @@ easier = dh.claim("C22", "COCO: easier").judge(record.easier())
 easier.table()
 
 # %%
-shorter = dh.claim("C22", "COCO: shorter").judge(record.shorter())
+shorter = dh.claim("C22", "COCO: shorter").judge(
+    record.shorter(), record.otherwise())
 
 # %%
 shorter.table()

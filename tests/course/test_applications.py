@@ -105,7 +105,8 @@ def made(monkeypatch, looks, diverged=()):
     """Results of four replicates whose looks are those given: {arm: [looks of replicate 0, ...]}."""
     rows = [{"regime": ALL, "arm": arm, "replicate": r, "accuracy": values[-1], "diverged": int((arm, r) in diverged), "at": "10 20 30 40",
              "looks": " ".join(map(str, values))} for arm, each in looks.items() for r, values in enumerate(each)]  # fmt: skip
-    seconds = pd.DataFrame({"part": ["teacher", "teacher's answers", ALONE, SOFT], "took": [8.0, 2.0, 0.1, 0.2]})
+    seconds = pd.DataFrame({"part": ["teacher", "teacher's answers", ALONE, SOFT], "took": [8.0, 2.0, 0.1, 0.2],
+                            "fastest": [7.0, 1.5, 0.05, 0.15], "slowest": [9.0, 3.0, 0.4, 0.3]})  # fmt: skip
     monkeypatch.setattr(results, "read_record", lambda name: pd.DataFrame(rows) if name == "arms" else seconds)
     return results.Results(replace(MNIST, crossed=False, recipe=replace(MNIST.recipe, steps=40)), "arms", "costs")
 
@@ -128,6 +129,15 @@ def test_time_counts_the_teacher_or_not(monkeypatch):
     alone, mine = np.array([40, 20, 40, 40]) * 0.1, np.array([20, 40, 10, 10]) * 0.2
     assert made_up.time_saved(ALL, teacher=False).mean == pytest.approx((alone - mine - 2).mean() / 4)  # its answers count
     assert made_up.time_saved(ALL).mean == pytest.approx((alone - mine - 10).mean() / 4)
+
+
+def test_other_timings_of_the_same_steps(monkeypatch):
+    made_up = made(monkeypatch, {ALONE: ALONES, SOFT: SOFTS})
+    alone, mine = np.array([40, 20, 40, 40]), np.array([20, 40, 10, 10])
+    kind, unkind = made_up.timed(True).time_saved(ALL), made_up.timed(False).time_saved(ALL)
+    assert kind.mean == pytest.approx((alone * 0.4 - mine * 0.15 - 8.5).mean() / 16)
+    assert unkind.mean == pytest.approx((alone * 0.05 - mine * 0.3 - 12).mean() / 2)
+    assert made_up.time_saved(ALL).mean == pytest.approx((alone * 0.1 - mine * 0.2 - 10).mean() / 4)  # the results themselves are as they were
 
 
 def test_who_diverged_never_reaches_it(monkeypatch):

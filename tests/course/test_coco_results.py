@@ -46,7 +46,7 @@ def made_rows():
 @pytest.fixture
 def found(monkeypatch):
     seconds = {"teacher": 20.0, "teacher's answers": 1.0, ALONE: 0.01, SOFT: 0.012, PSEUDO: 0.011, PKD: 0.012, OTHER: 0.012}
-    costs = pd.DataFrame({"part": list(seconds), "took": list(seconds.values())})
+    costs = pd.DataFrame({"part": list(seconds)} | dict.fromkeys(("took", "fastest", "slowest"), list(seconds.values())))
     monkeypatch.setattr(applications, "read_record", lambda name: made_rows() if name == "arms" else costs)
     return Detections(COCO, "arms", "costs")
 

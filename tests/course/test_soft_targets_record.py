@@ -17,10 +17,11 @@ from distill_helpers.course.lessons.soft_targets import (
     records_longer,
     records_pooled,
     records_search,
+    records_twice,
 )
 from distill_helpers.course.lessons.soft_targets.arms import LONGER, ONLY, SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.doubts import doubts
-from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, chosen, measured, searched, searched_rows
+from distill_helpers.course.lessons.soft_targets.measured import SOFT, TEACHER, chosen, measured, searched, searched_rows, settings_of
 from distill_helpers.course.lessons.soft_targets.tuned import BESIDE_LABELS, BOTH_HALVES, NEXT_BEST, SAME_DECAY, TUNED, TWICE
 from distill_helpers.course.paths import repository
 from distill_helpers.show import layout_faults, style
@@ -65,10 +66,10 @@ def test_the_teacher_and_every_student_learnt(found):
 
 
 def test_gains_are_paired_and_turn_round(found):
-    one, other = found.gain(halves.FEW, SOFT, "alone"), found.gain(halves.FEW, "alone", SOFT)
+    one, other = found.gain(halves.ALL, SOFT, "alone"), found.gain(halves.ALL, "alone", SOFT)
     assert (one.n, one.method) == (halves.REPLICATES, "two-way")
     assert (one.mean, one.low) == pytest.approx((-other.mean, -other.high))
-    means = [found.column(halves.FEW, arm, "accuracy").mean() for arm in (SOFT, "alone")]
+    means = [found.column(halves.ALL, arm, "accuracy").mean() for arm in (SOFT, "alone")]
     assert one.mean == pytest.approx(means[0] - means[1], abs=1e-6)
     assert sum(one.sources.values()) == pytest.approx(1)
 
@@ -253,16 +254,17 @@ def test_where_both_have_the_teacher_s_labels_nothing_else_differs():
             assert set(own.teacher_rows.tolist()) < set(theirs.rows.tolist())
 
 
-@pytest.mark.parametrize("setting", records_pooled.SETTINGS, ids=str)
+@pytest.mark.parametrize("setting", records_pooled.SETTINGS + records_twice.SETTINGS, ids=str)
 def test_longer_and_pooled_arms_are_tuned_as_their_models_are(found, rows, setting):
     labels, arm = setting["labels"], setting["arm"]
-    mine = searched_rows(labels, arm, rows)
-    cells, first = tried(mine), {tuple(c.items()) for stage in records_search.stages(records_pooled.CHOOSES[arm])[:1] for c in stage([])}
+    mine, model = searched_rows(labels, arm, rows), (records_pooled.CHOOSES | records_twice.CHOOSES)[arm]
+    cells, first = tried(mine), {tuple(c.items()) for stage in records_search.stages(model)[:1] for c in stage([])}
     everywhere = sum(len(seen) == choosing.DECIDED for seen in cells.values())
     assert len(cells) - (everywhere - choosing.FINALISTS) == records_search.BUDGET and choosing.edges(mine) == {}
     assert {frozenset(cell) for cell in first} <= {frozenset(cell) for cell in cells}
     read = found.rows[(found.rows.labels == labels) & (found.rows.arm == arm)]
-    best = chosen(labels, arm, rows)
+    best = settings_of(labels, arm, rows)
+    assert arm != records_twice.BESIDE or best["weight"] > 0
     assert sorted(read.replicate) == list(range(halves.REPLICATES)) and not read.diverged.any()
     assert all((read[name] == value).all() for name, value in best.items())
     np.testing.assert_allclose(found.right(labels, arm).mean(1), found.column(labels, arm, "accuracy"), atol=1e-6)
@@ -304,6 +306,18 @@ def test_longer_arms_are_as_long_as_their_names_say():
     assert {row["weight"] for labels in (halves.FEW, halves.ALL) for row in searched_rows(labels, records_pooled.ONLY_LONGER, searched())} == {1.0}
 
 
+def test_arms_are_paired_where_they_see_the_same_images_in_the_same_order(found):
+    """With 200 labels, an arm on the labelled images sees others than one on all images; with all labels every arm sees the same."""
+    apart = {"alone", "label smoothing", "soft targets, labelled images"}
+    for arm in found.arms(halves.FEW):
+        orders = [halves.replicates(halves.FEW, seen, 1)[0].rows.tolist() for seen in ("labelled" if arm in apart else "all", "all")]
+        assert found.in_order(halves.FEW, arm, SOFT) == (orders[0] == orders[1]) or arm == "alone, twice as long", arm
+        assert "unpaired" not in found.gain(halves.ALL, arm, SOFT).method
+    assert found.gain(halves.FEW, SOFT).method == "two-way, unpaired" == found.gap_closed(halves.FEW, SOFT).method
+    assert found.gain(halves.FEW, "label smoothing").method == "two-way" == found.gain(halves.FEW, SOFT, "pseudo-labels").method
+    assert found.gain(halves.FEW, "distil, then labels", SOFT).method == "two-way"  # it goes on from that very student
+
+
 def test_doubts_are_held_against_the_same_replicates(found):
     doubted = doubts()
     d = doubted.against_both(halves.ALL)
@@ -312,5 +326,9 @@ def test_doubts_are_held_against_the_same_replicates(found):
     beside = doubted.with_both(halves.ALL)
     assert beside.n == halves.REPLICATES and beside.mean == pytest.approx((found.right(halves.ALL, records_longer.BESIDE) - right).mean())
     few = next(r for s, r in doubted.kept if s["arm"] == records_controls.BOTH and s["labels"] == halves.FEW)
+    assert doubted.with_both_twice().mean == pytest.approx(
+        (found.right(halves.ALL, records_twice.BESIDE) - found.right(halves.ALL, records_twice.BOTH)).mean())  # fmt: skip
     assert doubted.with_both(halves.FEW).mean == pytest.approx((found.right(halves.FEW, records_pooled.POOLED) - few).mean())
+    apart, together = doubted.with_both(halves.FEW), doubted.with_both(halves.FEW, shared=True)
+    assert apart.mean == together.mean and (apart.method, together.method) == ("two-way, unpaired", "two-way")
     assert len(doubted.against_next_best(halves.FEW)) == len(doubted.against_next_best(halves.ALL)) == 3

@@ -17,7 +17,7 @@ from distill_helpers.course.claims.register import by_m, exact, not_worse, same
 from distill_helpers.course.judging import HOLDS, IN_PART, INCONCLUSIVE, REFUTED, Held
 from distill_helpers.course.ledger import FIRST, SECOND, UNTESTED, ledger, synthesis
 from distill_helpers.course.paths import repository
-from distill_helpers.course.verdicts import claim, read_verdicts
+from distill_helpers.course.verdicts import Judge, claim, read_verdicts
 from distill_helpers.measure import interval, two_way
 from distill_helpers.measure.families import simultaneous
 from distill_helpers.measure.statistics import Difference
@@ -143,6 +143,8 @@ def fragile_at_half_and_twice_m_and_without_a_source(module):
     assert module.fragile(one, {"a": measure(1.8, 0.5)}) == ["at twice m: inconclusive"]
     assert module.fragile(one, {"a": measure(0.7, 0.1)}) == ["at half m: holds"]
     assert module.fragile(one, {"a": measure(1.0, 0.5)}) is None  # undecided
+    other = {"at other timings": {"a": measure(1.0, 0.5)}, "at the same": {"a": measure(3, 0.5)}}
+    assert module.fragile(one, {"a": measure(3, 0.5)}, other) == ["at other timings: inconclusive"]
     g = np.random.default_rng(0)
     # replicates differ much, examples little: holds, but only because these examples vary so little, and the other way round
     right = (g.random((8, 500)) < np.linspace(0.02, 0.03, 8)[:, None]).astype(float)
@@ -446,6 +448,14 @@ def test_a_moved_margin_or_a_dropped_reading_changes_the_digest():
     moved = replace(part, stated=(replace(part.stated[0], m=0.1, reason="it came out so"), *part.stated[1:]))
     for changed in (moved, replace(part, stated=part.stated[1:]), replace(part, weaker=part.weaker[::-1]), replace(part, home="robust_students")):
         assert digest(replace(entry, parts=(changed,))) != AS_REGISTERED["C02"]
+
+
+def test_the_ends_that_lie_nearest_to_a_margin_come_first():
+    one = Part("", "It is so.", "soft_targets", (A,), (Form("f", (B,)),))
+    judge = Judge(replace(CLAIMS["C02"], parts=(one,)), one, "soft_targets")
+    rows = judge._found({"a": points(0.44, 0.03), "b": points(-0.4, 0.2)}).nearest()
+    assert [(row["reading"], row["nearest"]) for row in rows] == [("a", 0.5), ("a", 0.5), ("b", -0.5), ("b", 0.0)]
+    assert [row["distance"] for row in rows] == pytest.approx([0.03, 0.09, 0.1, 0.2])
 
 
 def test_some_entries_are_as_they_were_registered():

@@ -99,6 +99,16 @@ _BOTH_HAVE_THEM = (
     "a cause is taken away only where both sides have it: before, one side also had images that the other never saw. The results of the earlier "
     "comparison, and a reviewer's trial of this one over eight replicates, were known",
 )
+_AT_THEIR_LENGTH = (
+    "arms of twice the steps that have the teacher's labels, and smoothed labels, are read at settings that were searched at that length",
+    "a reviewer found that they kept the settings of half the length, and that one of these readings decides; the readings at the old "
+    "settings were known, those at the new ones not",
+)
+_NOT_PAIRED = (
+    "where distilled and alone see other images, with few labels, they are not paired",
+    "the rule asks for one order of images, and a reviewer held the paired interval against it: paired, one form stays open. Both intervals "
+    "were known",
+)
 _CONTROL_LEFT_OUT = (
     "beating alone where alone has the teacher's labels as well is among the comparisons",
     "the entry names labels that the teacher saw as a control, and none of its comparisons held it; added by a reviewer, the results known",
@@ -142,6 +152,8 @@ C04 = Claim(
             "better calibrated means better than alone at the same weight decay as well",
             "alone chose its weight decay and distilled did not, and weight decay moves calibration by itself",
         ),
+        Revision("2026-11-27", *_AT_THEIR_LENGTH),
+        Revision("2026-11-27", *_NOT_PAIRED),
     ),
 )
 
@@ -202,6 +214,7 @@ C05 = Claim(
         ),
         Revision("2026-11-27", *_TWICE),
         Revision("2026-11-27", *_WITH_A_TEACHER),
+        Revision("2026-11-27", *_AT_THEIR_LENGTH),
     ),
 )
 

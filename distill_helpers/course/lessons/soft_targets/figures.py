@@ -240,8 +240,8 @@ def reliability(found, labels, arms, bins=10):
     below.set(xlabel="confidence", ylabel="answers a student", yscale="log")
     return Picture(fig, f"Reliability over {bins} bins of confidence: {'; '.join(said)}; below, the number of answers in each bin",
                    f"Above: accuracy against confidence with {labels:,} labels, mean and 95 % interval over replicates, for bins "
-                   "that hold 40 answers or more. Below: how many of the 2,000 answers each bin holds. A point under the dotted line claims "
-                   "too much, a point above it too little.")  # fmt: skip
+                   f"that hold 40 answers or more over all of them. Below: how many of its 2,000 answers a student has in each of the {bins} "
+                   "bins, on average. A point under the dotted line claims too much, a point above it too little.")  # fmt: skip
 
 
 def _half(values):

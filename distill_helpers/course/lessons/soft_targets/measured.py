@@ -5,7 +5,15 @@ from functools import lru_cache
 import numpy as np
 
 from distill_helpers.checks import InputError, needed
-from distill_helpers.course.lessons.soft_targets import choosing, records_arms, records_longer, records_pooled, records_search
+from distill_helpers.course.lessons.soft_targets import (
+    choosing,
+    records_arms,
+    records_controls,
+    records_longer,
+    records_pooled,
+    records_search,
+    records_twice,
+)
 from distill_helpers.course.lessons.soft_targets.arms import SAME_WITH_ALL, WAYS, arms_at
 from distill_helpers.course.lessons.soft_targets.halves import ALL, FEW
 from distill_helpers.course.records import read_outcomes, read_record
@@ -14,6 +22,7 @@ from distill_helpers.measure.crossed import two_way
 from distill_helpers.measure.statistics import Difference
 
 BINS = 15
+MORE_ARMS = records_pooled, records_longer, records_twice
 SOFT, ALONE, TEACHER = "soft targets, all images", "alone", "teacher"
 
 
@@ -21,15 +30,15 @@ class Measured:
     """The recorded arms. rows: the table. Arms are named as in ``WAYS``, ``records_pooled`` and ``records_longer``; "teacher" is the teacher."""
 
     def __init__(self):
-        further = [read_record(module.__name__).query("part == 'read'") for module in (records_pooled, records_longer)]
+        further = [read_record(module.__name__).query("part == 'read'") for module in MORE_ARMS]
         self.rows = needed("pandas").concat([read_record(records_arms.__name__), *further], ignore_index=True)
-        modules = (records_arms, records_pooled, records_longer)
+        modules = (records_arms, *MORE_ARMS)
         self.kept = {(s["labels"], s["arm"]): packed for module in modules for s, packed in read_outcomes(module.__name__)}
         self.labels = load_digits_cut().test.labels.numpy()
 
     def arms(self, labels: int) -> list[str]:
         """The arms that have the labels and images of the student's half only, the teacher left out."""
-        longer = [records_longer.SOFT_TWICE, records_longer.SMOOTHED_TWICE] if labels == ALL else []
+        longer = [records_longer.SOFT_TWICE, records_twice.SMOOTHED] if labels == ALL else []
         return arms_at(labels) + ([records_pooled.ONLY_LONGER, records_longer.ONLY_AS_BEFORE] if labels in (FEW, ALL) else []) + longer
 
     def same_as(self, labels: int, arm: str) -> str:
@@ -65,15 +74,26 @@ class Measured:
         """Mean accuracy on the test digits."""
         return two_way(self.right(labels, arm), name=arm)
 
+    def in_order(self, labels: int, *arms: str) -> bool:
+        """Whether the arms see the same images in the same order, and so are paired by replicate: all do where every image has its label, else
+        those that learn from all images, and those that learn from the labelled ones. Training on has the order of the student that it begins from.
+        """
+        everything = {arm: WAYS[arm].seen == "all" or bool(WAYS[arm].begins) for arm in arms if arm in WAYS}
+        return labels == ALL or len({everything.get(arm, True) for arm in arms}) == 1
+
     def gain(self, labels: int, arm: str, against: str = ALONE) -> Difference:
-        """Accuracy of one arm minus another's with as many labels; both are of one architecture and share draws and teacher."""
-        return two_way(self.right(labels, arm), self.right(labels, against), name=f"{arm} - {against}", diverged=self.lost(labels, arm, against))
+        """Accuracy of one arm minus another's with as many labels; both are of one architecture and share draws and, where they have one, teacher.
+
+        Paired by replicate where they are ``in_order``, else unpaired.
+        """
+        return two_way(self.right(labels, arm), self.right(labels, against), name=f"{arm} - {against}", shared=self.in_order(labels, arm, against),
+                       diverged=self.lost(labels, arm, against))  # fmt: skip
 
     def gains_more(self, here: int, there: int, arm: str, against: str = ALONE) -> Difference:
-        """By how much the gain with ``here`` labels is above the gain with ``there`` labels."""
+        """By how much the gain with ``here`` labels is above the gain with ``there`` labels; unpaired, since other images are labelled."""
         gains = [self.right(n, arm) - self.right(n, against) for n in (here, there)]
         lost = self.lost(here, arm, against) + self.lost(there, arm, against)
-        return two_way(*gains, name=f"gain of {arm}: {here} - {there} labels", diverged=lost)
+        return two_way(*gains, name=f"gain of {arm}: {here} - {there} labels", shared=False, diverged=lost)
 
     def gap(self, labels: int, arm: str) -> np.ndarray:
         """Accuracy on the labelled digits that it learnt from, minus right or wrong on each test digit, [R, test digits]."""
@@ -81,7 +101,8 @@ class Measured:
 
     def gap_closed(self, labels: int, arm: str, against: str = ALONE) -> Difference:
         """By how much the arm's gap from training to test is smaller."""
-        return two_way(self.gap(labels, against), self.gap(labels, arm), name=f"gap of {against} - {arm}", diverged=self.lost(labels, arm, against))
+        return two_way(self.gap(labels, against), self.gap(labels, arm), name=f"gap of {against} - {arm}",
+                       shared=self.in_order(labels, arm, against), diverged=self.lost(labels, arm, against))  # fmt: skip
 
     def miscalibration(self, labels: int, arm: str) -> np.ndarray:
         """What each test digit adds to the expected calibration error, [R, test digits]: the mean of a row is that replicate's ECE.
@@ -93,7 +114,7 @@ class Measured:
     def better_calibrated(self, labels: int, arm: str, against: str = ALONE) -> Difference:
         """By how much the arm's expected calibration error is smaller; its interval holds the bins' signs as they are."""
         return two_way(self.miscalibration(labels, against), self.miscalibration(labels, arm), name=f"ECE of {against} - {arm}",
-                       diverged=self.lost(labels, arm, against))  # fmt: skip
+                       shared=self.in_order(labels, arm, against), diverged=self.lost(labels, arm, against))  # fmt: skip
 
     def kept_share(self, labels: int, arm: str, share: float = 0.98) -> Difference:
         """Accuracy minus that share of the teacher's; unpaired, since the two are other architectures."""
@@ -119,7 +140,7 @@ def measured() -> Measured:
 
 def searched():
     """What the searches recorded: one row a setting and replicate."""
-    further = [read_record(module.__name__).query("part == 'search'") for module in (records_pooled, records_longer)]
+    further = [read_record(module.__name__).query("part == 'search'") for module in (records_controls, *MORE_ARMS)]
     tables = [read_record(records_search.__name__), *(table.drop(columns=["part", "diverged"]) for table in further)]
     return needed("pandas").concat(tables, ignore_index=True)
 
@@ -137,7 +158,7 @@ def chosen(labels: int, arm: str, rows=None) -> dict:
 
 def settings_of(labels: int, arm: str, rows=None) -> dict:
     """The setting that an arm was read at: what its search chose, or the best with a teacher where the arm is said to have one."""
-    if arm == records_longer.SOFT_TWICE:
+    if arm in (records_longer.SOFT_TWICE, records_twice.BESIDE):
         return records_longer.with_teacher(searched_rows(labels, arm, rows))
     return chosen(labels, arm, rows)
 

@@ -26,7 +26,8 @@ def flow(teacher, student):
     }
     arrows = [("one digit", "teacher"), ("one digit", "student"), ("teacher", "soft loss", "logits"), ("student", "soft loss", "logits")]
     return drawing("One digit teaches all ten", parts, arrows,
-                   "Both nets see pictures made of a single digit. The small net learns the big one's answers; no label is used.")  # fmt: skip
+                   "While the student learns, both nets see pictures made of a single digit. The small net learns the big one's answers; no "
+                   "label is used.")  # fmt: skip
 
 
 @on_page

@@ -50,8 +50,8 @@ def repeated(found):
     fig.legend(loc="outside lower center", ncols=2, fontsize=8)
     return Picture(fig, f"Share of the teacher's errors that a student repeats to the very digit, by shift: {'; '.join(said)}",
                    "Of the pictures that the teacher gets wrong, the share to which a student gives the very same wrong digit. Two students have "
-                   "no teacher. The one with labels of the old domain learnt where the teacher learnt, but reads fewer pictures than the "
-                   "distilled.")  # fmt: skip
+                   "no teacher. The one with labels of the old domain learnt where the teacher learnt; how much each reads is in the figure "
+                   "before.")  # fmt: skip
 
 
 @on_page
