@@ -308,7 +308,7 @@ def follows_from_its_evidence(row):
     assert ruling == (row["verdict"], row["form"], tuple(row["named"])) and row["forms"] == verdicts._forms(part, held, ruling)
     again = {f"at {name} m": judging.rule(part, held, scale) for name, scale in (("half", 0.5), ("twice", 2.0))}
     changed = [when for when, other in again.items() if other[:2] != (row["verdict"], row["form"])] if row["verdict"] != INCONCLUSIVE else []
-    assert [why.partition(":")[0] for why in row["why"] if why.startswith("at ")] == changed
+    assert [why.partition(":")[0] for why in row["why"] if why.startswith(("at half m", "at twice m"))] == changed
     assert row["firmness"] == ("" if row["verdict"] == INCONCLUSIVE else "fragile" if row["why"] else "firm")
     for stored, reading in zip(row["readings"], part.readings.values(), strict=True):
         assert (stored["says"], stored["kind"], stored["m"], stored["unit"]) == (reading.says, reading.kind, reading.m, reading.unit)
