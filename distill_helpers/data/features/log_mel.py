@@ -18,9 +18,9 @@ class LogMel:
 
     rate: Hz. window: samples of the transform and of its periodic Hann window. hop: samples from frame to frame. mels: bands from ``low`` to
     ``high`` Hz (half the rate by default). Frame t has its middle at sample t · hop; outside the sound there is silence. 10 · log10 of the power in
-    each band, at least -100 dB. Bands are triangles at equal steps of Slaney's mel scale ("Auditory Toolbox", 1998), each scaled to an area of 1; the
-    same numbers as librosa's ``power_to_db(melspectrogram(y, n_fft=window, hop_length=hop), top_db=None)`` (McFee et al., SciPy 2015).
-    Raises InputError for sizes below 1, bounds that do not fit, bands too narrow to hold a frequency of the transform, and other sounds.
+    each band, at least -100 dB. Bands are triangles at equal steps of Slaney's mel scale ("Auditory Toolbox", 1998), each scaled to an area of 1;
+    the same numbers as librosa's ``power_to_db(melspectrogram(y, n_fft=window, hop_length=hop), top_db=None)`` (McFee et al., SciPy 2015). Raises
+    InputError for sizes below 1, bounds that do not fit, bands too narrow to hold a frequency of the transform, and other sounds.
     """
 
     rate: int = 8000
@@ -38,12 +38,12 @@ class LogMel:
         if self.high is not None:
             positive("high", self.high)
         if not self.low < self.top <= self.rate / 2:
-            raise InputError(f"low and high must be in order and at most {self.rate / 2:g} Hz, half the rate, but {self.low:g} and {self.top:g} were "
-                             f"given.")  # fmt: skip
+            given = f"{self.low:g} and {self.top:g} were given"
+            raise InputError(f"low and high must be in order and at most {self.rate / 2:g} Hz, half the rate, but {given}.")
         empty = int((mel_bands(self).sum(1) == 0).sum())
         if empty:
-            raise InputError(f"mels must be fewer, or window longer: {empty} of {self.mels} bands hold no frequency of a transform of {self.window} "
-                             f"samples at {self.rate} Hz.")  # fmt: skip
+            raise InputError(f"mels must be fewer, or window longer: {empty} of {self.mels} bands hold no frequency of a transform of "
+                             f"{self.window} samples at {self.rate} Hz.")  # fmt: skip
 
     @property
     def top(self) -> float:

@@ -22,8 +22,8 @@ def sound_views(sounds: SoundSet, views: int = 8, snr: tuple[float, float] | Non
     snr: each view of each sound has white noise of its own, at a ratio drawn evenly between these two, in dB (``with_noise``); None for no noise.
     shift: each view but the first is moved by up to so many seconds, earlier or later. masks: SpecAugment on each view but the first.
     features: by default ``LogMel(rate)``. half: keep 16 bits of each number. What is drawn depends on ``seed`` and on the sound's place in the set.
-    Labels of single words stay what they are. Strings become {"targets": int64 [N, L], padded with -1, "share": float32 [N], the share of the frames
-    that is sound and not padding}, as the CTC strategies take them; noise and masks leave padding alone.
+    Labels of single words stay what they are. Strings become {"targets": int64 [N, L], padded with -1, "share": float32 [N], the share of the
+    frames that is sound and not padding}, as the CTC strategies take them; noise and masks leave padding alone.
     Raises InputError for arguments out of range, and where the views do not fit into memory.
     """
     if not isinstance(sounds, SoundSet):

@@ -75,7 +75,8 @@ def speaker(seed: int = 0) -> Iterator[Speaker]:
         try:
             library = ctypes.CDLL(str(shutil.copy(path, folder)))
         except OSError as error:
-            raise InputError(f"espeak-ng's library {path.name!r} cannot be loaded: {error}; pip install --force-reinstall espeakng-loader.") from error
+            advice = "pip install --force-reinstall espeakng-loader"
+            raise InputError(f"espeak-ng's library {path.name!r} cannot be loaded: {error}; {advice}.") from error
         try:
             yield Speaker(library, loader.get_data_path(), seed)
         finally:

@@ -30,11 +30,11 @@ SILENT = 64  # below this, of 32,767, is not yet, or no longer, the word
 def espeak_digits(count: int, seed: int, held_out_voices: bool = False) -> SoundSet:
     """``count`` sounds of a digit (the class), int16 [count, 8000] at 8 kHz, one second each, in equal shares, the same for equal seeds.
 
-    Synthetic: espeak-ng (GPL-3.0) speaks them, through the package espeakng-loader of the extra [course]. Each sound draws one of six English accents
-    and one of 32 voices, a speed of 140 to 240 words a minute, a pitch, and a loudness of 20 to 30 dB below full scale; the word stands in the
-    middle, between silences. held_out_voices: whether the voice is one of ten others, that no other sound has; accents, speeds and pitches are
-    the same. They are variants of one synthesiser: a person differs from it more than they do from each other. A smaller set is the beginning of
-    a larger one. ``training.kept_sounds`` keeps a set on the disk.
+    Synthetic: espeak-ng (GPL-3.0) speaks them, through the package espeakng-loader of the extra [course]. Each sound draws one of six English
+    accents and one of 32 voices, a speed of 140 to 240 words a minute, a pitch, and a loudness of 20 to 30 dB below full scale; the word stands
+    in the middle, between silences. held_out_voices: whether the voice is one of ten others, that no other sound has; accents, speeds and pitches
+    are the same. They are variants of one synthesiser: a person differs from it more than they do from each other. A smaller set is the beginning
+    of a larger one. ``training.kept_sounds`` keeps a set on the disk.
     Raises InputError for a count below 1 and a negative seed, and where espeakng-loader is not installed, with the command that installs it.
     """
     whole("count", count)
@@ -52,8 +52,8 @@ def espeak_digits(count: int, seed: int, held_out_voices: bool = False) -> Sound
 def espeak_strings(count: int, seed: int, held_out_voices: bool = False) -> SoundSet:
     """``count`` sounds of 3 to 6 digits, int16 [count, 28800] at 8 kHz, padded with silence to 3.6 s; labels int64 [count, 6], padded with -1.
 
-    Digits and their number are drawn independently, so that a digit may follow itself. Spoken in one breath, in one voice, as ``espeak_digits`` says;
-    before and after each string lies 0.1 s of silence, which ``lengths`` counts as sound, so that a string may be moved by that much.
+    Digits and their number are drawn independently, so that a digit may follow itself. Spoken in one breath, in one voice, as ``espeak_digits``
+    says; before and after each string lies 0.1 s of silence, which ``lengths`` counts as sound, so that a string may be moved by that much.
     Raises InputError as ``espeak_digits`` does.
     """
     whole("count", count)
