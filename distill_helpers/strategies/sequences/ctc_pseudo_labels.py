@@ -21,9 +21,9 @@ class CtcPseudoLabels(Strategy):
     Kim & Rush, "Sequence-Level Knowledge Distillation", EMNLP 2016, section 3.2: the teacher's likeliest string stands for its whole distribution
     over strings. Kahn, Lee & Hannun, "Self-Training for End-to-End Speech Recognition", ICASSP 2020: strings of which the teacher is not sure are
     dropped, there by the logarithm of the probability over the length. Here it is p(string | sound), summed over all paths, at temperature 1.
-    beam: the width of the prefix beam; 1 takes the teacher's most probable path. A sound counts as labelled where "labelled" of its labels is True, or
-    where labels have no such entry; without any labels, all strings are the teacher's and no frame is padding. The strings are read once, in
-    every view, before the first step. Raises InputError for settings out of range.
+    beam: the width of the prefix beam; 1 takes the teacher's most probable path. A sound counts as labelled where "labelled" of its labels is
+    True, or where labels have no such entry; without any labels, all strings are the teacher's and no frame is padding. The strings are read once,
+    in every view, before the first step. Raises InputError for settings out of range.
     """
 
     threshold: float = 0.5
