@@ -19,7 +19,7 @@ REFERENCE = json.loads((Path(__file__).parent / "log_mel_librosa.json").read_tex
 
 
 def chirp(rate, samples, low, high):
-    """float64 [samples]: a tone that rises from ``low`` to ``high`` Hz, quieter and quieter; no random numbers, so that it is the same everywhere."""
+    """float64 [samples]: a tone from ``low`` to ``high`` Hz, quieter and quieter; no random numbers, so that it is the same everywhere."""
     frequency = np.linspace(low, high, samples)
     return np.exp(-np.linspace(0, 4, samples)) * np.sin(2 * np.pi * np.cumsum(frequency) / rate)
 
@@ -184,7 +184,8 @@ def test_strings_say_how_much_of_them_is_sound():
     ("changes", "message"),
     [
         (dict(views=0), "views must be at least 1"), (dict(snr=(5, 0)), "lower ratio first"), (dict(snr=3.0), "snr must be two numbers"),
-        (dict(snr=(0, float("nan"))), "snr must be finite"), (dict(shift=-0.1), "shift must be at least 0"), (dict(seed=-1), "seed must be at least 0"),
+        (dict(snr=(0, float("nan"))), "snr must be finite"), (dict(shift=-0.1), "shift must be at least 0"),
+        (dict(seed=-1), "seed must be at least 0"),
         (dict(features=LogMel(16000)), "features must be for 8000 Hz"),
     ],
 )  # fmt: skip
@@ -212,7 +213,8 @@ def test_a_set_of_sounds():
         (dict(sounds=torch.zeros(6, 9)), "sounds must be int16"), (dict(sounds=torch.zeros(0, 9, dtype=torch.int16)), "at least one example"),
         (dict(labels=torch.zeros(6)), "labels must be whole numbers"), (dict(labels=torch.full((6,), 3)), "labels must be from 0 to 2"),
         (dict(labels=torch.full((5,), 1)), "one row for each of 6 sounds"), (dict(labels=torch.tensor([[0, -1, 1]] * 6)), "stands before one"),
-        (dict(lengths=torch.full((6,), 2001)), "lengths must be from 1 to 2000"), (dict(lengths=torch.ones(5, dtype=torch.int64)), "lengths must be whole"),
+        (dict(lengths=torch.full((6,), 2001)), "lengths must be from 1 to 2000"),
+        (dict(lengths=torch.ones(5, dtype=torch.int64)), "lengths must be whole"),
         (dict(names=("a",)), "names must be one for each of 3"), (dict(rate=0), "rate must be at least 1"),
     ],
 )  # fmt: skip
@@ -229,11 +231,11 @@ def reference():
     import librosa
 
     cases = []
-    for settings, samples, ends in (({"mels": 8}, 1100, (200, 3500)), ({"rate": 16000, "window": 512, "hop": 160, "mels": 10, "low": 0.0, "high": 7000.0},
-                                                                       1500, (6500, 100))):  # fmt: skip
+    other = {"rate": 16000, "window": 512, "hop": 160, "mels": 10, "low": 0.0, "high": 7000.0}
+    for settings, samples, ends in (({"mels": 8}, 1100, (200, 3500)), (other, 1500, (6500, 100))):
         f = LogMel(**settings)
-        power = librosa.feature.melspectrogram(y=chirp(f.rate, samples, *ends), sr=f.rate, n_fft=f.window, hop_length=f.hop, n_mels=f.mels, fmin=f.low,
-                                               fmax=f.top, pad_mode="constant")  # fmt: skip
+        power = librosa.feature.melspectrogram(y=chirp(f.rate, samples, *ends), sr=f.rate, n_fft=f.window, hop_length=f.hop, n_mels=f.mels,
+                                               fmin=f.low, fmax=f.top, pad_mode="constant")  # fmt: skip
         decibels = librosa.power_to_db(power, top_db=None).round(4).tolist()
         cases.append({"settings": settings, "samples": samples, "chirp": ends, "decibels": decibels})
     return cases

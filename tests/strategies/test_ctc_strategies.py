@@ -282,7 +282,8 @@ def test_together_is_as_alone(strategy):
 
 
 def test_labels_are_asked_for_where_they_are_needed():
-    run = lambda strategy, pool: distill(net, teacher(), pool, strategy, recipe=replace(BRIEF, steps=1, check_every=1), progress=False, device="cpu")
+    one = replace(BRIEF, steps=1, check_every=1)
+    run = lambda strategy, pool: distill(net, teacher(), pool, strategy, recipe=one, progress=False, device="cpu")
     for strategy in (CtcLoss(), CtcFrames()):
         with pytest.raises(InputError, match="label"):
             run(strategy, UNLABELLED)

@@ -15,7 +15,7 @@ SPLITS = ("train", "validation", "test")
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 FOLDERS = ("SpeechCommands/speech_commands_v0.02", "speech_commands_v0.02", "")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-UNKNOWN = 0x7F000000  # a length from here up, or of 0, was written before it was known, as by a program whose output is piped
+UNKNOWN = 0x7F000000  # a length from here up was written before it was known, as by a program whose output is piped
 
 
 def load_speech_commands(root=None, split: str = "train", *, words=DIGITS, rate: int = 8000, seconds: float = 1.0,
@@ -28,7 +28,7 @@ def load_speech_commands(root=None, split: str = "train", *, words=DIGITS, rate:
     digits. most: of each word, the first by name.
     Files are read by soundfile, in 8, 16, 24 or 32 bits or floating point. Several channels become their mean; another sampling rate is resampled
     (polyphase, scipy.signal.resample_poly); a shorter recording stands in the middle between silences, of a longer one the middle is kept; what is
-    above full scale is cut off. A length in the header that was not known when it was written (0, or from 0x7F000000 up) is taken from the file's
+    above full scale is cut off. A length in the header that was not known when it was written (0x7F000000 and up) is taken from the file's
     size; bytes behind the stated length are not read. Nothing is downloaded.
     Raises InputError, which names the file, for one that is missing, empty, cut short (its header promises more than it holds), no WAV file,
     without a sample, or not finite; for a list that names a file that is not there, or one that the other list names as well; and for a word
