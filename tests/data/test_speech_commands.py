@@ -180,8 +180,7 @@ def test_lists_and_folders_that_do_not_fit_are_named(tmp_path):
 
 def test_bad_arguments_are_named(tmp_path):
     wrong = ((dict(split="dev"), "split must be one of"), (dict(rate=0), "rate must be at least 1"), (dict(words=()), "words must be one"),
-                             (dict(words=()), "words must be one"), (dict(seconds=0), "seconds must be greater"),
-                             (dict(most=0), "most must be at least 1"),
+             (dict(seconds=0), "seconds must be greater"), (dict(most=0), "most must be at least 1"), (dict(words=("a", "a")), "different ones"))
     for changes, message in wrong:
         with pytest.raises(InputError, match=message):
             load_speech_commands(tmp_path, **changes)
