@@ -22,19 +22,21 @@ _HOME = {
     "font_svhn": "data", "emoji_cifar": "data", "emoji_coco": "data", "write_emoji_coco": "data",
     "emoji_imagenet": "data", "emoji_names": "data", "emoji_folders": "data", "emoji_blocks": "data", "write_emoji_folder": "data",
     "write_emoji_shards": "data",
+    "SoundSet": "data", "espeak_digits": "data", "espeak_strings": "data", "load_speech_commands": "data", "LogMel": "data", "SpecAugment": "data",
+    "sound_views": "data",
     "BigMLP": "models", "PlainMLP": "models", "PlainPerceptron": "models", "ResidualStudent": "models", "Detector": "models",
     "digits_teacher": "models", "digits_student": "models", "with_features": "models", "with_outputs": "models",
     # training
     "Recipe": "training", "fit": "training", "distill": "training", "Teacher": "training", "TopK": "training.stores",
     "save_weights": "training", "load_weights": "training", "Replicate": "training.replicates", "draw_replicates": "training.replicates",
-    "kept_pictures": "training.kept_pictures",
+    "kept_pictures": "training.kept_pictures", "kept_sounds": "training.kept_sounds",
     "Curve": "training.callbacks", "Best": "training.callbacks", "EarlyStop": "training.callbacks", "CsvLog": "training.callbacks",
     "TensorBoard": "training.callbacks",
     # comparing
     "compare": "comparison", "Arm": "comparison", "Redrawn": "comparison",
     # measuring
     "paired": "measure", "interval": "measure", "unpaired": "measure", "two_way": "measure", "simultaneous": "measure",
-    "detect": "measure", "average_precision": "measure",
+    "detect": "measure", "average_precision": "measure", "edits": "measure", "error_rate": "measure", "string_scores": "measure",
     # showing
     "figure": "show", "explore": "show", "Slider": "show", "Choice": "show", "Steps": "show", "table": "show", "samples": "show",
     "views_grid": "show", "errors": "show", "curves": "show",

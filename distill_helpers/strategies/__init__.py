@@ -56,6 +56,9 @@ from distill_helpers.strategies.robust.mixup_distillation import MixupDistillati
 from distill_helpers.strategies.robust.robust_distillation import RobustDistillation
 from distill_helpers.strategies.robust.student_dropout import StudentDropout
 from distill_helpers.strategies.robust.virtual_adversarial import VirtualAdversarial
+from distill_helpers.strategies.sequences.ctc_frames import CtcFrames
+from distill_helpers.strategies.sequences.ctc_loss import CtcLoss
+from distill_helpers.strategies.sequences.ctc_pseudo_labels import CtcPseudoLabels
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.strategies.without_teacher.label_smoothing import LabelSmoothing
 from distill_helpers.strategies.without_teacher.mutual_learning import MutualLearning

@@ -8,7 +8,8 @@ import distill_helpers
 PACKAGE = Path(distill_helpers.__file__).parent
 TESTS = Path(__file__).parents[1]
 BESIDE = {"notebooks", "repository"}
-FLAT = {"test_checks": "checks", "test_boxes": "boxes", "test_counting": "counting", "test_compare": "comparison"}
+FLAT = {"test_checks": "checks", "test_boxes": "boxes", "test_transcripts": "transcripts", "test_counting": "counting",
+        "test_compare": "comparison"}  # fmt: skip
 
 
 def test_each_room_has_its_tests_and_each_folder_of_tests_is_a_room():

@@ -15,7 +15,7 @@ from distill_helpers.course import browser
 from distill_helpers.course.paths import repository
 
 ROOT = repository()
-CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright", "pysoundfile": "soundfile"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DIRECT = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["dependencies"] + EXTRAS["course"] + EXTRAS["test"])}
@@ -24,7 +24,7 @@ LOCK = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().sp
 
 def conda():
     found = {}
-    for name, version in re.findall(r"^  - ([a-z0-9._-]+)(>=[\d.]+)$", (ROOT / "environment.yml").read_text(), re.M):
+    for name, version in re.findall(r"^ +- ([a-z0-9._-]+)(>=[\d.]+)$", (ROOT / "environment.yml").read_text(), re.M):
         found[canonicalize_name(CONDA_NAMES.get(name, name))] = version
     return found
 
@@ -69,7 +69,7 @@ print("imported")
 
 def test_the_rooms_are_imported_without_the_courses_packages():
     torchs_own = {"jinja2", "setuptools", "networkx", "sympy"}
-    modules = {"jupyter-client": "jupyter_client"}
+    modules = {"jupyter-client": "jupyter_client", "espeakng-loader": "espeakng_loader"}
     blocked = {modules.get(n, n) for group in ("course", "tensorboard", "slurm", "test") for n in (Requirement(r).name for r in EXTRAS[group])}
     blocked = (blocked | {"IPython", "PIL", "traitlets"}) - torchs_own
     assert {"scipy", "pandas", "psutil", "tqdm", "matplotlib", "torchvision", "jupytext", "submitit", "tensorboard"} <= blocked

@@ -147,6 +147,7 @@ EXAMINED = {
 EXCUSED = {
     "Strategy": "the base of all",
     **dict.fromkeys(("DetectionLoss", "PseudoBoxes", "SoftDetections"), "for detectors and boxes: examined on those in test_detection_strategies"),
+    **dict.fromkeys(("CtcFrames", "CtcLoss", "CtcPseudoLabels"), "for strings: examined on those in test_ctc_strategies"),
 }
 
 

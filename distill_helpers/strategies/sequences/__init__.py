@@ -1,0 +1,1 @@
+"""For sequences: answers frame by frame or token by token, and strings of labels."""
