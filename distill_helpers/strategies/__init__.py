@@ -56,6 +56,12 @@ from distill_helpers.strategies.robust.mixup_distillation import MixupDistillati
 from distill_helpers.strategies.robust.robust_distillation import RobustDistillation
 from distill_helpers.strategies.robust.student_dropout import StudentDropout
 from distill_helpers.strategies.robust.virtual_adversarial import VirtualAdversarial
+from distill_helpers.strategies.sequences.forward_kl import TokenForwardKL
+from distill_helpers.strategies.sequences.generalised_jsd import GeneralisedJSD
+from distill_helpers.strategies.sequences.reverse_kl import TokenReverseKL
+from distill_helpers.strategies.sequences.skew_kl import SkewKL
+from distill_helpers.strategies.sequences.skew_reverse_kl import SkewReverseKL
+from distill_helpers.strategies.sequences.total_variation import TokenTotalVariation
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.strategies.without_teacher.label_smoothing import LabelSmoothing
 from distill_helpers.strategies.without_teacher.mutual_learning import MutualLearning
