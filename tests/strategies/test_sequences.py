@@ -231,8 +231,8 @@ FAULTS = [
      "s, t = (torch.nn.functional.pad(z, (0, w - z.shape[-1])) for z in (s, t))"),
     ("tokens", "computed in half precision", "logits.to(torch.promote_types(logits.dtype, torch.float32))", "logits"),
     ("tokens", "averaged over all places", "counts.to(each.dtype))", "torch.ones_like(each))"),
-    ("micro_batches", "a mean of the parts' means", "over(mine[name], whole[name]).to(term.dtype)", "(1 / len(asked))"),
-    ("micro_batches", "a sum of the parts' means", "over(mine[name], whole[name]).to(term.dtype)", "1"),
+    ("micro_batches", "a mean of the parts' means", "over(mine[name].to(term.dtype), whole[name].to(term.dtype))", "(1 / len(asked))"),
+    ("micro_batches", "a sum of the parts' means", "over(mine[name].to(term.dtype), whole[name].to(term.dtype))", "1"),
 ]  # fmt: skip
 
 

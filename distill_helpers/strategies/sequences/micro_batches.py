@@ -26,4 +26,4 @@ def in_parts(strategy: TokenDivergence, student, asked):
     whole = {name: sum(one[name] for one in counted) for name in counted[0]}
     for (teacher, batch), mine in zip(asked, counted, strict=True):
         terms = strategy.loss(student, teacher, batch)
-        yield {name: term * over(mine[name], whole[name]).to(term.dtype) for name, term in terms.items()}
+        yield {name: term * over(mine[name].to(term.dtype), whole[name].to(term.dtype)) for name, term in terms.items()}

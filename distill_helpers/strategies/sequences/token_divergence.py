@@ -68,9 +68,9 @@ class TokenDivergence(Strategy):
         """
         y, task = batch.y, batch.task
         counts = places_that_count(batch.x.shape if y is None else y.shape, batch.x, y, task, self.padding)
-        found = {"soft": counts.sum().to(torch.float64)}
+        found = {"soft": counts.sum()}
         if y is not None:
-            like = task.class_weights if task.class_weights is not None else torch.ones((), dtype=torch.float64)
+            like = task.class_weights if task.class_weights is not None else torch.ones((), device=y.device)
             found["hard"] = label_weights(y, task, like).sum()
         return found
 
