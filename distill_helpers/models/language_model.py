@@ -95,9 +95,7 @@ class LanguageModel(nn.Module):
         before = 0 if cache[0] is None else cache[0][0].shape[-2]
         if x.dim() != 2 or x.is_floating_point() or not 1 <= x.shape[1] <= self.context - before:
             after = f" after {before} others" if before else ""
-            raise InputError(
-                f"x must be tokens [B, T] with T from 1 to {self.context - before}{after}, but {x.dtype} {tuple(x.shape)} was given."
-            )
+            raise InputError(f"x must be tokens [B, T] with T from 1 to {self.context - before}{after}, but {x.dtype} {tuple(x.shape)} was given.")
         h, named, now = self.embedding(x), {}, []
         for number, (block, past) in enumerate(zip(self.blocks, cache, strict=True), 1):
             h, past = block(h, past)

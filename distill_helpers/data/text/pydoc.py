@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from distill_helpers.checks import InputError
 from distill_helpers.data.text.parts import TextParts
+from distill_helpers.data.text.repeats import without_repeats
 
 BUNDLED = Path(__file__).parents[1] / "bundled" / "pydoc_topics.json.gz"
 SHA256 = "e7efa528c40a8bf6514b1db3ad0fee8ec864708e473deff6c4001a57a65be58f"
-STRETCH = 80  # characters in a row that no two topics share
 SHARES = (0.40, 0.05, 0.05, 0.35, 0.05, 0.10)  # of the text: teacher's training, validation and test, then the student's
 
 
@@ -56,26 +56,3 @@ def _cut() -> PydocText:
         lacking = [share * whole - sum(map(len, part.values())) for share, part in zip(SHARES, parts, strict=True)]
         parts[lacking.index(max(lacking))][name] = topics[name]
     return PydocText(TextParts(*parts[:3]), TextParts(*parts[3:]))
-
-
-def without_repeats(texts: dict[str, str], stretch: int = STRETCH) -> dict[str, str]:
-    """The texts without the paragraphs that share ``stretch`` characters in a row with a shorter text.
-
-    Paragraphs stand between empty lines. White space of any kind and length counts as one space, so that a paragraph is found again when it is
-    indented or broken otherwise. What is left of any two texts has no ``stretch`` characters in common; a text of which nothing is left is gone.
-    """
-    seen: set[str] = set()
-    kept = {}
-    for name in sorted(texts, key=lambda name: (len(texts[name]), name)):
-        paragraphs, tail, mine = [], "", set()
-        for paragraph in texts[name].split("\n\n"):
-            joined = " ".join(f"{tail} {paragraph}".split())
-            found = {joined[i : i + stretch] for i in range(len(joined) - stretch + 1)}
-            if found.isdisjoint(seen):
-                paragraphs.append(paragraph)
-                mine |= found
-                tail = joined[-stretch:]
-        seen |= mine
-        if any(paragraph.strip() for paragraph in paragraphs):
-            kept[name] = "\n\n".join(paragraphs)
-    return kept
