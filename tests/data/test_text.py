@@ -80,7 +80,7 @@ def test_a_caller_changes_a_copy():
 @of("repeats")
 def repeats_are_left_out_of_the_longer_text(module):
     shared = "these words stand here and they stand in another place as well"
-    short, long = f"A heading\n\n{shared}", f"A heading\n\nAn opening of its own.\n\n  {shared.replace(' ', chr(10), 3)}  \n\nAn end of its own."
+    short, long = f"A heading\n\n{shared}", f"A heading\n\nAn opening of its own.\n\n  {shared.replace(' ', chr(10))}  \n\nAn end of its own."
     assert module.without_repeats({"long": long, "short": short}, 30) == {
         "short": short, "long": "A heading\n\nAn opening of its own.\n\nAn end of its own."
     }  # fmt: skip
