@@ -59,6 +59,12 @@ from distill_helpers.strategies.robust.virtual_adversarial import VirtualAdversa
 from distill_helpers.strategies.sequences.ctc_frames import CtcFrames
 from distill_helpers.strategies.sequences.ctc_loss import CtcLoss
 from distill_helpers.strategies.sequences.ctc_pseudo_labels import CtcPseudoLabels
+from distill_helpers.strategies.sequences.forward_kl import TokenForwardKL
+from distill_helpers.strategies.sequences.generalised_jsd import GeneralisedJSD
+from distill_helpers.strategies.sequences.reverse_kl import TokenReverseKL
+from distill_helpers.strategies.sequences.skew_kl import SkewKL
+from distill_helpers.strategies.sequences.skew_reverse_kl import SkewReverseKL
+from distill_helpers.strategies.sequences.total_variation import TokenTotalVariation
 from distill_helpers.strategies.without_teacher.hard_labels import HardLabels
 from distill_helpers.strategies.without_teacher.label_smoothing import LabelSmoothing
 from distill_helpers.strategies.without_teacher.mutual_learning import MutualLearning

@@ -1,1 +1,1 @@
-"""For sequences: answers frame by frame or token by token, and strings of labels."""
+"""For sequences: answers at every token of a text or every frame of a sound, and strings of labels."""

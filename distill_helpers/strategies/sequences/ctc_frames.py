@@ -7,7 +7,7 @@ from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.contract.shapes import same_outputs
 from distill_helpers.strategies.sequences.ctc_terms import ctc_loss, frame_divergence, labelled, real_frames, require_frames, require_strings
 
-ABOUT = {"paper": "Senior et al., ASRU 2015; Takashima et al., ICASSP 2018", "not entered": "for strings: notebook 20"}
+ABOUT = {"paper": "Senior et al., ASRU 2015; Takashima et al., ICASSP 2018", "not entered": "for strings of labels"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from distill_helpers.strategies.contract import Strategy
 from distill_helpers.strategies.sequences.ctc_terms import ctc_loss, labelled, real_frames, require_frames, require_strings
 
-ABOUT = {"acronym": "CTC", "paper": "Graves et al., ICML 2006", "not entered": "for strings: notebook 20"}
+ABOUT = {"acronym": "CTC", "paper": "Graves et al., ICML 2006", "not entered": "for strings of labels"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from distill_helpers.strategies.sequences.ctc_terms import ctc_loss, labelled, r
 from distill_helpers.transcripts import NOTHING, greedy, prefix_beam
 
 STRINGS, SURE = "pseudo strings", "pseudo strings' probabilities"
-ABOUT = {"paper": "Kim & Rush, EMNLP 2016; Kahn et al., ICASSP 2020", "not entered": "for strings: notebook 20"}
+ABOUT = {"paper": "Kim & Rush, EMNLP 2016; Kahn et al., ICASSP 2020", "not entered": "for strings of labels"}
 
 
 @dataclass(frozen=True)
