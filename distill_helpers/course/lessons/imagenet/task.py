@@ -43,4 +43,4 @@ def draw(seed: int) -> Drawn:
     return Drawn(pool, rows[:TEACHES], rows[TEACHES:], made(VALIDATION, check), lambda: made(TEST, read))
 
 
-IMAGENET = Application("imagenet", draw, FEW, teacher, TEACHING, student, RECIPE, longer=5000, ways=(*COMMON, "standardised logits"))
+IMAGENET = Application("imagenet", draw, FEW, teacher, TEACHING, student, RECIPE, longer=8650, ways=(*COMMON, "standardised logits"))
