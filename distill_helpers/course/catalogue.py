@@ -55,7 +55,7 @@ LESSONS = [
     Lesson("14", "mnist", _APPLY, "how small a student can be, and what a teacher is worth in parameters"),
     Lesson("15", "svhn", _APPLY, "house numbers: a shift of domain, and a teacher that is wrong"),
     Lesson("16", "cifar10", _APPLY, "small photographs in ten classes"),
-    Lesson("17", "imagenet", _APPLY, "many classes"),
+    Lesson("17", "imagenet", _APPLY, "a hundred classes and more, a stream larger than memory, drawings that nobody saw"),
     Lesson("18", "coco_detection", _APPLY, "finding objects: a teacher's answers, maps and boxes, and a control for the maps"),
     Lesson("19", "language_model", _APPLY, "the next character"),
     Lesson("20", "speech_recognition", _APPLY, "spoken digits"),

@@ -376,4 +376,4 @@ dh.check("15.3", my_trusted)
 dh.reading("netzer2011reading", "lee2013pseudo", "guo2017calibration")
 
 # %% [markdown]
-# **Next:** [18 · COCO detection](18_coco_detection.ipynb). To come: 16 and 17, two more applications.
+# **Next:** [17 · ImageNet](17_imagenet.ipynb). To come: 16, one more application.
